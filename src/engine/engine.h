@@ -1,0 +1,88 @@
+// The one interface of all engines: an Engine holds a loaded model, its InferLanes run batches.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/tensor.h"
+#include "engine/model.h"
+#include "shoal/result.h"
+
+namespace shoal {
+
+enum class Precision : std::uint8_t { kAuto, kFp32, kBf16, kFp16, kInt8 };
+
+// How a batch of more than one picture is executed.
+enum class Execution : std::uint8_t {
+  kAuto,     // measured at load, remembered for the machine
+  kSpread,   // batch-1 inferences, lanes in parallel
+  kBatched,  // one call for the whole batch
+};
+
+// What the caller optimises for.
+enum class PerformanceMode : std::uint8_t {
+  kThroughput,  // one lane a core, one thread a lane
+  kLatency,     // one lane that uses all cores
+};
+
+struct EngineOptions {
+  std::string name = "auto";             // auto | openvino (later: native, cuda)
+  Precision precision = Precision::kAuto;
+  PerformanceMode mode = PerformanceMode::kThroughput;
+  Execution execution = Execution::kAuto;
+  int batch_max = 8;                     // most pictures of one run(); memory grows with it
+  int lanes = 0;                         // 0: one a core (throughput) or one (latency)
+  std::vector<Size> buckets;             // input sizes prepared at load; empty: as exported
+  std::string family;                    // overrides recognition; "" = recognise
+  std::vector<std::string> class_names;  // overrides the file's; must match its class count
+};
+
+// One thread's share of an engine: an infer request and its buffers, allocated at creation.
+//
+// Threads  one caller at a time; different lanes are independent.
+// Cost     input() and outputs() are look-ups; run() allocates nothing of Shoal's own.
+class InferLane {
+ public:
+  virtual ~InferLane() = default;
+  // Where preprocess writes picture `slot` of the next run: u8 [h, w, 3] of the bucket, packed, in
+  // the model's channel order. REQUIRES: slot < batch_max.
+  [[nodiscard]] virtual std::span<std::uint8_t> input(std::size_t bucket, int slot) = 0;
+  // Runs slots 0 .. count-1. An Error concerns the whole run; the lane stays usable unless the
+  // code is kDeviceLost.
+  [[nodiscard]] virtual Result<void> run(std::size_t bucket, int count) = 0;
+  // The outputs of `slot` of the last run, f32, in the order of the model description; valid
+  // until the next run.
+  [[nodiscard]] virtual HeadView outputs(std::size_t bucket, int slot) const = 0;
+};
+
+// A loaded model. Immutable after load.
+//
+// Threads  const methods and create_lane() may be called from any thread.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  [[nodiscard]] virtual const ModelDescription& model() const = 0;
+  [[nodiscard]] virtual std::span<const Size> buckets() const = 0;  // at least one
+  [[nodiscard]] virtual int batch_max() const = 0;
+  [[nodiscard]] virtual int lane_count() const = 0;  // how many lanes the measured plan wants
+  [[nodiscard]] virtual Precision precision() const = 0;  // what runs, never kAuto
+  // For people: "openvino bf16, 2 lanes, batch spread (measured 45.1 against 44.0 images/s)".
+  [[nodiscard]] virtual std::string summary() const = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<InferLane>> create_lane() = 0;
+};
+
+[[nodiscard]] constexpr std::string_view to_string(Precision precision) {
+  switch (precision) {
+    case Precision::kAuto: return "auto";
+    case Precision::kFp32: return "fp32";
+    case Precision::kBf16: return "bf16";
+    case Precision::kFp16: return "fp16";
+    case Precision::kInt8: return "int8";
+  }
+  return "auto";
+}
+
+}  // namespace shoal
