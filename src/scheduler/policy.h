@@ -1,0 +1,78 @@
+// When a batch closes, as a pure function: no clock, no lock, no side effect, so that the same
+// code runs in the service, in the tests' tables and in a simulator.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <variant>
+
+#include "core/clock.h"
+
+namespace shoal {
+
+enum class CloseReason : std::uint8_t {
+  kFull,      // batch_max pictures were waiting
+  kIdle,      // a lane was idle and waiting for more would not have paid
+  kDelay,     // the oldest picture had waited queue_delay
+  kDeadline,  // waiting longer would have missed a deadline
+  kFlush,     // no more input will come
+};
+
+[[nodiscard]] constexpr std::string_view to_string(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::kFull: return "full";
+    case CloseReason::kIdle: return "idle";
+    case CloseReason::kDelay: return "delay";
+    case CloseReason::kDeadline: return "deadline";
+    case CloseReason::kFlush: return "flush";
+  }
+  return "unknown";
+}
+
+struct Policy {
+  // Most pictures of a batch.
+  int batch_max = 8;
+  // A batch never waits longer than this for more pictures. Raise it where throughput counts and
+  // arrivals are sparse; it is only ever paid where a fuller batch is measurably cheaper.
+  Duration queue_delay = std::chrono::milliseconds(10);
+  // A fuller batch pays if it cuts the time of a picture by at least this share.
+  double worthwhile_gain = 0.05;
+};
+
+// One queue: the pictures of one shape bucket.
+struct BucketView {
+  std::size_t bucket = 0;
+  int waiting = 0;
+  TimePoint oldest;                            // meaningful where waiting > 0
+  std::optional<TimePoint> earliest_deadline;
+  // Learned times of one batch; empty until learned.
+  std::optional<Duration> run_time_now;   // with the pictures waiting now
+  std::optional<Duration> run_time_full;  // with batch_max pictures
+};
+
+struct QueueView {
+  std::span<const BucketView> buckets;
+  int idle_lanes = 1;  // the asking lane included
+  bool flushing = false;
+};
+
+struct Idle {};
+struct WaitUntil {
+  TimePoint time;
+};
+struct Launch {
+  std::size_t bucket;
+  int count;
+  CloseReason reason;
+};
+using Decision = std::variant<Idle, WaitUntil, Launch>;
+
+// Decides for one idle lane. Among the buckets that may launch, the one with the oldest picture
+// goes first, so alternating shapes fill their own batches and none starves.
+//
+// Cost     O(buckets).
+[[nodiscard]] Decision decide(const Policy& policy, const QueueView& view, TimePoint now);
+
+}  // namespace shoal
