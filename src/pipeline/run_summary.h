@@ -18,7 +18,8 @@ struct RunSummary {
   std::string model;   // "yolo11n.onnx   YOLO11 detect, 80 classes, 640x640, batch 1..8"
   std::string engine;  // Engine::summary()
   std::int64_t pictures = 0;  // answered, the failed ones included
-  std::int64_t failed = 0;
+  std::int64_t failed = 0;    // items answered with an error
+  std::int64_t sink_failures = 0;  // outputs that could not be written to the end
   std::int64_t damaged = 0;
   std::int64_t objects = 0;
   std::int64_t truncated = 0;

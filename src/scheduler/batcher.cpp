@@ -55,7 +55,6 @@ Pushed Batcher::submit(std::unique_ptr<Request>& request, Overflow overflow, Tim
   request->queued = now;
   queues_[request->bucket].push(std::move(request));
   ++waiting_;
-  flushing_ = false;
   const bool wake = idle_lanes_ > 0;
   lock.unlock();
   if (wake) work_.notify_one();
@@ -92,7 +91,7 @@ Decision Batcher::decide_locked(TimePoint now) {
     const Ring& queue = queues_[i];
     BucketView& view = views_[i];
     view = {.bucket = i, .waiting = static_cast<int>(queue.size()), .oldest = {},
-            .earliest_deadline = {}, .run_time_now = {}, .run_time_full = {}};
+            .earliest_deadline = {}, .run_time_one = {}, .run_time_now = {}, .run_time_full = {}};
     if (queue.size() == 0) continue;
     view.oldest = queue.at(0).queued;
     const int batch_max = options_.policy.batch_max;
@@ -103,11 +102,13 @@ Decision Batcher::decide_locked(TimePoint now) {
         view.earliest_deadline = deadline;
       }
     }
+    view.run_time_one = run_times_.estimate(i, 1);
     view.run_time_now = run_times_.estimate(i, reach);
     view.run_time_full = run_times_.estimate(i, batch_max);
   }
   return decide(options_.policy,
-                {.buckets = views_, .idle_lanes = idle_lanes_, .flushing = flushing_ || closed_},
+                {.buckets = views_, .idle_lanes = idle_lanes_,
+                 .lane_count = options_.lane_count, .flushing = closed_},
                 now);
 }
 
@@ -133,14 +134,6 @@ void Batcher::close() {
   }
   work_.notify_all();
   room_.notify_all();
-}
-
-void Batcher::flush() {
-  {
-    const std::lock_guard lock(mutex_);
-    flushing_ = true;
-  }
-  work_.notify_all();
 }
 
 std::vector<std::unique_ptr<Request>> Batcher::abandon() {

@@ -26,6 +26,7 @@ struct Batch {
 struct BatcherOptions {
   Policy policy;
   std::size_t bucket_count = 1;
+  int lane_count = 1;
   // Most requests waiting, all buckets together. More hides overload as latency.
   std::size_t queue_limit = 256;
 };
@@ -53,9 +54,6 @@ class Batcher {
   // Closes and hands back what waits, for the caller to answer.
   [[nodiscard]] std::vector<std::unique_ptr<Request>> abandon();
 
-  // Another input is at its end: launch what waits without delay until new requests come.
-  void flush();
-
   [[nodiscard]] std::size_t waiting() const;
 
  private:
@@ -73,7 +71,6 @@ class Batcher {
   std::size_t waiting_ = 0;
   int idle_lanes_ = 0;
   std::uint64_t batches_ = 0;
-  bool flushing_ = false;
   bool closed_ = false;
 };
 

@@ -5,13 +5,14 @@
 namespace shoal {
 namespace {
 
-// Whether a full batch is enough cheaper a picture to wait for. Unknown times never justify a
-// wait.
-bool waiting_pays(const Policy& policy, const BucketView& bucket) {
-  if (!bucket.run_time_now || !bucket.run_time_full) return false;
-  const double now_each = to_milliseconds(*bucket.run_time_now) / bucket.waiting;
+// Whether a picture is enough cheaper in a full batch than in one of `count` that takes `run_time`.
+// Unknown times promise nothing.
+bool full_is_cheaper(const Policy& policy, const BucketView& bucket,
+                     const std::optional<Duration>& run_time, int count) {
+  if (!run_time || !bucket.run_time_full) return false;
+  const double each = to_milliseconds(*run_time) / count;
   const double full_each = to_milliseconds(*bucket.run_time_full) / policy.batch_max;
-  return full_each < now_each * (1 - policy.worthwhile_gain);
+  return full_each < each * (1 - policy.worthwhile_gain);
 }
 
 // The last moment at which this bucket still waits; what closes it then.
@@ -32,11 +33,13 @@ Limit limit_of(const Policy& policy, const BucketView& bucket) {
 
 std::optional<CloseReason> close_reason(const Policy& policy, const QueueView& view,
                                         const BucketView& bucket, TimePoint now) {
-  if (bucket.waiting >= policy.batch_max) return CloseReason::kFull;
   if (view.flushing) return CloseReason::kFlush;
+  if (bucket.waiting >= policy.batch_max) return CloseReason::kFull;
   const Limit limit = limit_of(policy, bucket);
   if (limit.time <= now) return limit.reason;
-  if (!waiting_pays(policy, bucket)) return CloseReason::kIdle;
+  if (!full_is_cheaper(policy, bucket, bucket.run_time_now, bucket.waiting)) {
+    return CloseReason::kIdle;
+  }
   return std::nullopt;
 }
 
@@ -58,10 +61,16 @@ Decision decide(const Policy& policy, const QueueView& view, TimePoint now) {
     }
   }
   if (best == nullptr) return wake ? Decision(WaitUntil{*wake}) : Decision(Idle{});
-  // Several idle lanes share what waits, so that none is idle while another works off a queue.
-  const int lanes = std::max(1, view.idle_lanes);
+  const bool batches_pay = full_is_cheaper(policy, *best, best->run_time_one, 1);
+  const int lanes = std::max(1, batches_pay ? view.idle_lanes : view.lane_count);
   const int share = (best->waiting + lanes - 1) / lanes;
-  return Launch{best->bucket, std::min(policy.batch_max, share), best_reason};
+  const int count = std::min(policy.batch_max, share);
+  if (count == policy.batch_max) {
+    best_reason = CloseReason::kFull;
+  } else if (best_reason == CloseReason::kFull) {
+    best_reason = CloseReason::kIdle;
+  }
+  return Launch{best->bucket, count, best_reason};
 }
 
 }  // namespace shoal

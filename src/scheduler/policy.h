@@ -13,7 +13,7 @@
 namespace shoal {
 
 enum class CloseReason : std::uint8_t {
-  kFull,      // batch_max pictures were waiting
+  kFull,      // the batch has batch_max pictures
   kIdle,      // a lane was idle and waiting for more would not have paid
   kDelay,     // the oldest picture had waited queue_delay
   kDeadline,  // waiting longer would have missed a deadline
@@ -48,13 +48,15 @@ struct BucketView {
   TimePoint oldest;                            // meaningful where waiting > 0
   std::optional<TimePoint> earliest_deadline;
   // Learned times of one batch; empty until learned.
-  std::optional<Duration> run_time_now;   // with the pictures waiting now
+  std::optional<Duration> run_time_one;   // with one picture
+  std::optional<Duration> run_time_now;   // with the pictures waiting now, at most batch_max
   std::optional<Duration> run_time_full;  // with batch_max pictures
 };
 
 struct QueueView {
   std::span<const BucketView> buckets;
   int idle_lanes = 1;  // the asking lane included
+  int lane_count = 1;
   bool flushing = false;
 };
 
@@ -70,7 +72,9 @@ struct Launch {
 using Decision = std::variant<Idle, WaitUntil, Launch>;
 
 // Decides for one idle lane. Among the buckets that may launch, the one with the oldest picture
-// goes first, so alternating shapes fill their own batches and none starves.
+// goes first, so alternating shapes fill their own batches and none starves. Where a fuller batch is
+// cheaper, idle lanes share what waits; where it is not, all lanes do, busy ones too, so that the
+// last pictures of a run end on all lanes at the same time.
 //
 // Cost     O(buckets).
 [[nodiscard]] Decision decide(const Policy& policy, const QueueView& view, TimePoint now);

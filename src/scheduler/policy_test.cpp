@@ -17,20 +17,23 @@ const Policy kPolicy{.batch_max = 8, .queue_delay = milliseconds(10)};
 
 BucketView waiting(std::size_t bucket, int count, Duration age = {}) {
   return {.bucket = bucket, .waiting = count, .oldest = kStart - age, .earliest_deadline = {},
-          .run_time_now = {}, .run_time_full = {}};
+          .run_time_one = {}, .run_time_now = {}, .run_time_full = {}};
 }
 
 // A bucket in which a full batch is four times cheaper a picture.
 BucketView gaining(std::size_t bucket, int count, Duration age = {}) {
   BucketView view = waiting(bucket, count, age);
-  view.run_time_now = milliseconds(8);
+  view.run_time_one = view.run_time_now = milliseconds(8);
   view.run_time_full = milliseconds(16);
   return view;
 }
 
-Decision decide_one(const BucketView& bucket, int idle_lanes = 1, bool flushing = false) {
+Decision decide_one(const BucketView& bucket, int idle_lanes = 1, int lane_count = 1,
+                    bool flushing = false) {
   const std::array buckets{bucket};
-  return decide(kPolicy, {.buckets = buckets, .idle_lanes = idle_lanes, .flushing = flushing},
+  return decide(kPolicy,
+                {.buckets = buckets, .idle_lanes = idle_lanes, .lane_count = lane_count,
+                 .flushing = flushing},
                 kStart);
 }
 
@@ -73,13 +76,19 @@ TEST(PolicyTest, ClosesEarlyWhereTheEarliestDeadlineWouldMiss) {
 }
 
 TEST(PolicyTest, FlushLaunchesWhatWaits) {
-  EXPECT_EQ(std::get<Launch>(decide_one(gaining(0, 2), 1, true)).reason, CloseReason::kFlush);
+  EXPECT_EQ(std::get<Launch>(decide_one(gaining(0, 2), 1, 1, true)).reason, CloseReason::kFlush);
 }
 
-TEST(PolicyTest, IdleLanesShareTheQueue) {
-  EXPECT_EQ(std::get<Launch>(decide_one(waiting(0, 8), 2)).count, 4);
-  EXPECT_EQ(std::get<Launch>(decide_one(waiting(0, 3), 2)).count, 2);
-  EXPECT_EQ(std::get<Launch>(decide_one(waiting(0, 40), 2)).count, 8);
+TEST(PolicyTest, AllLanesShareTheQueueWhereFullBatchesAreNoCheaper) {
+  EXPECT_EQ(std::get<Launch>(decide_one(waiting(0, 8), 1, 2)).count, 4);
+  EXPECT_EQ(std::get<Launch>(decide_one(waiting(0, 8), 1, 2)).reason, CloseReason::kIdle);
+  EXPECT_EQ(std::get<Launch>(decide_one(waiting(0, 3), 1, 2)).count, 2);
+  EXPECT_EQ(std::get<Launch>(decide_one(waiting(0, 40), 1, 2)).count, 8);
+}
+
+TEST(PolicyTest, OnlyIdleLanesShareTheQueueWhereFullBatchesAreCheaper) {
+  EXPECT_EQ(std::get<Launch>(decide_one(gaining(0, 9), 1, 2)).count, 8);
+  EXPECT_EQ(std::get<Launch>(decide_one(gaining(0, 9), 2, 2)).count, 5);
 }
 
 TEST(PolicyTest, TheBucketWithTheOldestPictureGoesFirst) {

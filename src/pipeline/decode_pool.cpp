@@ -1,0 +1,58 @@
+#include "pipeline/decode_pool.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+namespace shoal {
+
+DecodePool::DecodePool(LanePool& lanes, const DecodePoolOptions& options)
+    : lanes_(lanes), options_(options), queue_(options.queue_limit) {
+  for (int i = 0; i < options.threads; ++i) {
+    threads_.emplace_back([this, i] {
+      pthread_setname_np(pthread_self(), ("decode-" + std::to_string(i)).c_str());
+      serve();
+    });
+  }
+}
+
+DecodePool::~DecodePool() { close(); }
+
+void DecodePool::submit(std::unique_ptr<Request> request) {
+  if (queue_.push(std::move(request), Overflow::kBlock) == Pushed::kClosed) {
+    answer(std::move(request), {ErrorCode::kCancelled, "shutting down"});
+  }
+}
+
+void DecodePool::close() {
+  queue_.close();
+  for (auto& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+void DecodePool::serve() {
+  PictureDecoder decoder;
+  Histogram times;
+  DecodeOptions options{.limits = options_.limits, .buckets = {}};
+  if (options_.scaled) options.buckets = lanes_.engine().buckets();
+  while (auto next = queue_.pop()) {
+    std::unique_ptr<Request> request = std::move(*next);
+    request->started = Clock::now();
+    Frame& frame = request->outcome.pixels;
+    auto report = decoder.decode(frame, request->packet.bytes, request->packet.name, options);
+    request->outcome.times.decode = Clock::now() - request->started;
+    if (!report) {
+      request->outcome.times.total = request->outcome.times.decode;
+      answer(std::move(request), std::move(report).error());
+      continue;
+    }
+    times.add(request->outcome.times.decode);
+    request->outcome.damaged = std::move(report->damaged);
+    lanes_.submit(std::move(request), Overflow::kBlock);
+  }
+  const std::lock_guard lock(mutex_);
+  times_.merge(times);
+}
+
+}  // namespace shoal
