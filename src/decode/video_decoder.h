@@ -13,7 +13,7 @@ namespace shoal {
 
 struct VideoDecoderOptions {
   int threads = 1;  // of this decoder; 0: one a core. More than 1 delays frames by that many
-  std::int64_t pixels_max = 178'956'970;  // a larger frame is refused before it is allocated
+  std::int64_t pixels_max = 178'956'970;  // larger frames are refused before they are allocated
 };
 
 // Decodes one video: send a packet, then receive until it answers false; at the end flush and
@@ -30,7 +30,8 @@ struct VideoDecoderOptions {
 class VideoDecoder {
  public:
   // `name` begins every message.
-  // Errors   invalid_argument: no parameters; unsupported: no decoder for this codec.
+  // Errors   invalid_argument: no parameters; unsupported: no decoder for this codec; corrupt_input:
+  //          it does not accept the parameters; out_of_memory: a declared size above pixels_max.
   [[nodiscard]] static Result<std::unique_ptr<VideoDecoder>> create(
       const StreamParameters& stream_parameters, std::string name,
       const VideoDecoderOptions& options);
@@ -49,8 +50,9 @@ class VideoDecoder {
   // Fills `frame` (stream from the last packet, id, media_time, pixels).
   //
   // Returns  true: filled; false: wants another packet, or, after flush, all is out.
-  // Errors   corrupt_input, once, after flush: not one frame could be decoded; out_of_memory:
-  //          a frame above pixels_max (skipped and counted; decoding goes on).
+  // Errors   corrupt_input, once, after flush: not one frame could be decoded; unsupported: a pixel
+  //          format without a conversion; out_of_memory. The frame is counted as skipped, and the
+  //          next call goes on behind it.
   [[nodiscard]] Result<bool> receive(Frame& frame);
 
   [[nodiscard]] std::uint64_t delivered() const;  // frames

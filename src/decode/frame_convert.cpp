@@ -1,0 +1,160 @@
+// Grey, palette and RGB formats of 8 and 16 bits are copied here, exactly; the rest (YUV, packed
+// bits) goes through swscale.
+#include "decode/frame_convert.h"
+
+extern "C" {
+#include <libavutil/pixdesc.h>
+}
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include "decode/orientation.h"
+
+namespace shoal {
+namespace {
+
+// Where one channel's byte lies (the upper one of 16 bits).
+struct Channel {
+  const std::uint8_t* data = nullptr;
+  std::ptrdiff_t pitch = 0;
+  int step = 0;
+};
+
+bool is_plain(const AVPixFmtDescriptor& format) {
+  constexpr std::uint64_t kNot = AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_FLOAT |
+                                 AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_BAYER |
+                                 AV_PIX_FMT_FLAG_PAL;
+  if ((format.flags & kNot) != 0) return false;
+  const bool grey = format.nb_components <= 2;
+  if (!grey && (format.flags & AV_PIX_FMT_FLAG_RGB) == 0) return false;
+  for (int i = 0; i < format.nb_components; ++i) {
+    const AVComponentDescriptor& component = format.comp[i];
+    if ((component.depth != 8 && component.depth != 16) || component.shift != 0) return false;
+  }
+  return true;
+}
+
+Channel channel_of(const AVFrame& source, const AVPixFmtDescriptor& format, int index) {
+  const AVComponentDescriptor& component = format.comp[format.nb_components <= 2 ? 0 : index];
+  const bool upper_is_second =
+      component.depth == 16 && (format.flags & AV_PIX_FMT_FLAG_BE) == 0;
+  return {source.data[component.plane] + component.offset + (upper_is_second ? 1 : 0),
+          source.linesize[component.plane], component.step};
+}
+
+void copy_channels(Frame& frame, const AVFrame& source, const AVPixFmtDescriptor& format) {
+  for (int index = 0; index < 3; ++index) {
+    const Channel channel = channel_of(source, format, index);
+    for (int y = 0; y < frame.size.height; ++y) {
+      const std::uint8_t* in = channel.data + y * channel.pitch;
+      std::uint8_t* out = frame.pixels.data() + y * frame.pitch_bytes + index;
+      for (int x = 0; x < frame.size.width; ++x, in += channel.step, out += 3) *out = *in;
+    }
+  }
+}
+
+// data[1] holds 256 native-endian words 0xAARRGGBB.
+void copy_palette(Frame& frame, const AVFrame& source) {
+  std::array<std::uint32_t, 256> palette{};
+  std::memcpy(palette.data(), source.data[1], sizeof(palette));
+  for (int y = 0; y < frame.size.height; ++y) {
+    const std::uint8_t* in = source.data[0] + static_cast<std::ptrdiff_t>(y) * source.linesize[0];
+    std::uint8_t* out = frame.pixels.data() + y * frame.pitch_bytes;
+    for (int x = 0; x < frame.size.width; ++x, out += 3) {
+      const std::uint32_t colour = palette[in[x]];
+      out[0] = static_cast<std::uint8_t>(colour >> 16);
+      out[1] = static_cast<std::uint8_t>(colour >> 8);
+      out[2] = static_cast<std::uint8_t>(colour);
+    }
+  }
+}
+
+int matrix_of(AVColorSpace space) {
+  switch (space) {
+    case AVCOL_SPC_BT709: return SWS_CS_ITU709;
+    case AVCOL_SPC_FCC: return SWS_CS_FCC;
+    case AVCOL_SPC_SMPTE240M: return SWS_CS_SMPTE240M;
+    case AVCOL_SPC_BT2020_NCL:
+    case AVCOL_SPC_BT2020_CL: return SWS_CS_BT2020;
+    default: return SWS_CS_ITU601;
+  }
+}
+
+// The "J" formats are the same bytes with full range in their name; swscale wants it apart.
+struct Layout {
+  AVPixelFormat format = AV_PIX_FMT_NONE;
+  bool full_range = false;
+};
+
+Layout layout_of(const AVFrame& source) {
+  const auto format = static_cast<AVPixelFormat>(source.format);
+  switch (format) {
+    case AV_PIX_FMT_YUVJ420P: return {AV_PIX_FMT_YUV420P, true};
+    case AV_PIX_FMT_YUVJ422P: return {AV_PIX_FMT_YUV422P, true};
+    case AV_PIX_FMT_YUVJ444P: return {AV_PIX_FMT_YUV444P, true};
+    case AV_PIX_FMT_YUVJ440P: return {AV_PIX_FMT_YUV440P, true};
+    case AV_PIX_FMT_YUVJ411P: return {AV_PIX_FMT_YUV411P, true};
+    default: return {format, source.color_range == AVCOL_RANGE_JPEG};
+  }
+}
+
+Error unreadable(AVPixelFormat format) {
+  const char* name = av_get_pix_fmt_name(format);
+  return {ErrorCode::kUnsupported,
+          std::string("pixel format ") + (name == nullptr ? "unknown" : name) +
+              " cannot be converted to RGB"};
+}
+
+}  // namespace
+
+Result<void> FrameConverter::convert(Frame& frame, const AVFrame& source) {
+  const auto format = static_cast<AVPixelFormat>(source.format);
+  const AVPixFmtDescriptor* description = av_pix_fmt_desc_get(format);
+  if (description == nullptr || source.width <= 0 || source.height <= 0) return unreadable(format);
+  SHOAL_TRY(prepare_frame(frame, {source.width, source.height}));
+  if (format == AV_PIX_FMT_PAL8) {
+    copy_palette(frame, source);
+    return {};
+  }
+  if (is_plain(*description)) {
+    copy_channels(frame, source, *description);
+    return {};
+  }
+  return scale(frame, source);
+}
+
+Result<void> FrameConverter::scale(Frame& frame, const AVFrame& source) {
+  const Layout layout = layout_of(source);
+  if (sws_isSupportedInput(layout.format) == 0) return unreadable(layout.format);
+  // Plain bicubic lets swscale take its direct YUV to RGB path; the exact flags forbid it.
+  const int flags = quality_ == ConvertQuality::kVideo
+                        ? SWS_BICUBIC
+                        : SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP;
+  scaler_.reset(sws_getCachedContext(scaler_.release(), source.width, source.height, layout.format,
+                                     source.width, source.height, AV_PIX_FMT_RGB24, flags, nullptr,
+                                     nullptr, nullptr));
+  if (!scaler_) return Error{ErrorCode::kOutOfMemory, "no memory for the colour conversion"};
+  const int matrix = matrix_of(source.colorspace);
+  const int full_range = layout.full_range ? 1 : 0;
+  if (configured_ != scaler_.get() || matrix != matrix_ || full_range != full_range_) {
+    constexpr int kUnit = 1 << 16;  // contrast and saturation 1.0
+    sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(matrix), full_range,
+                             sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, kUnit, kUnit);
+    configured_ = scaler_.get();
+    matrix_ = matrix;
+    full_range_ = full_range;
+  }
+  std::uint8_t* target[] = {frame.pixels.data()};
+  const int pitch[] = {static_cast<int>(frame.pitch_bytes)};
+  const int rows = sws_scale(scaler_.get(), source.data, source.linesize, 0, source.height, target,
+                             pitch);
+  if (rows != source.height) return Error{ErrorCode::kInternal, "swscale wrote too few rows"};
+  return {};
+}
+
+}  // namespace shoal

@@ -1,0 +1,39 @@
+// FFmpeg's frames, whatever their pixel format, to RGB pixels in a Frame.
+#pragma once
+
+#include "core/ffmpeg.h"
+#include "shoal/frame.h"
+#include "shoal/result.h"
+
+namespace shoal {
+
+enum class ConvertQuality : std::uint8_t {
+  kStill,  // interpolates chroma and rounds exactly: 8 ms for 1280x720
+  kVideo,  // what FFmpeg and OpenCV do for video: nearest chroma, within 3 levels; 0.3 ms
+};
+
+// Keeps swscale's context for the last pair of formats and sizes; another pair makes a new one.
+//
+// Threads  one caller at a time.
+class FrameConverter {
+ public:
+  explicit FrameConverter(ConvertQuality quality) : quality_(quality) {}
+
+  // Sets pixels, size, pitch_bytes and format. Matrix and range are the frame's own; where it
+  // declares none, BT.601 limited. 16-bit channels lose the lower byte; alpha is dropped.
+  //
+  // Errors   unsupported: a pixel format that swscale does not read; out_of_memory.
+  // Cost     allocates only when format or size change.
+  [[nodiscard]] Result<void> convert(Frame& frame, const AVFrame& source);
+
+ private:
+  [[nodiscard]] Result<void> scale(Frame& frame, const AVFrame& source);
+
+  ConvertQuality quality_;
+  AvScaler scaler_;
+  int matrix_ = -1;  // of scaler_, as set last
+  int full_range_ = -1;
+  const SwsContext* configured_ = nullptr;
+};
+
+}  // namespace shoal

@@ -1,0 +1,86 @@
+// Header, limits, scale, decoder, orientation: in this order for every picture.
+#include "decode/picture_decoder.h"
+
+#include <limits>
+#include <utility>
+
+#include "decode/ffmpeg_picture.h"
+#include "decode/jpeg_decoder.h"
+#include "decode/orientation.h"
+#include "decode/picture_header.h"
+
+namespace shoal {
+namespace {
+
+Result<void> check_limits(Size size, const PictureLimits& limits) {
+  const std::int64_t pixels = std::int64_t{size.width} * size.height;
+  const std::string said = std::to_string(size.width) + "x" + std::to_string(size.height);
+  if (size.width > limits.side_max || size.height > limits.side_max) {
+    return Error{ErrorCode::kOutOfMemory,
+                 "header says " + said + " pixels; expected at most " +
+                     grouped(static_cast<std::uint64_t>(limits.side_max)) + " a side"};
+  }
+  if (pixels > limits.pixels_max) {
+    return Error{ErrorCode::kOutOfMemory,
+                 "header says " + said + " = " + grouped(static_cast<std::uint64_t>(pixels)) +
+                     " pixels; expected at most " +
+                     grouped(static_cast<std::uint64_t>(limits.pixels_max))};
+  }
+  return {};
+}
+
+// Which part of the full size a JPEG is decoded at; everything in stored, not upright, terms.
+DctScale scale_for(const PictureHeader& header, std::span<const Size> buckets) {
+  if (buckets.empty()) return {};
+  const Size source = upright(header.size, header.orientation);
+  const Size bucket = buckets[choose_bucket(source, buckets)];
+  const Size content = Letterbox::fit(source, bucket, Placement::kCentred).content;
+  return choose_dct_scale(header.size, upright(content, header.orientation));
+}
+
+}  // namespace
+
+struct PictureDecoder::State {
+  JpegDecoder jpeg;
+  FfmpegPicture ffmpeg;
+  PixelBuffer scratch;  // the other buffer of turn_upright
+
+  Result<DecodeReport> decode(Frame& frame, std::span<const std::uint8_t> bytes,
+                              const DecodeOptions& options) {
+    if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+      return Error{ErrorCode::kOutOfMemory,
+                   "a picture file of " + grouped(bytes.size()) + " bytes; expected below 2 GiB"};
+    }
+    const PictureHeader header = SHOAL_TRY(read_picture_header(bytes));
+    SHOAL_TRY(check_limits(header.size, options.limits));
+    SHOAL_TRY(check_complete(header, bytes));
+    frame.media_time.reset();
+    const bool is_jpeg = header.format == PictureFormat::kJpeg;
+    auto damaged = is_jpeg
+                       ? jpeg.decode(frame, bytes, header, scale_for(header, options.buckets))
+                       : ffmpeg.decode(frame, bytes, header, options.limits.pixels_max);
+    if (!damaged) return std::move(damaged).error();
+    frame.source_size = upright(is_jpeg ? header.size : frame.size, header.orientation);
+    SHOAL_TRY(turn_upright(frame, scratch, header.orientation));
+    return DecodeReport{.damaged = *std::move(damaged)};
+  }
+};
+
+PictureDecoder::PictureDecoder() : state_(std::make_unique<State>()) {}
+PictureDecoder::PictureDecoder(PictureDecoder&&) noexcept = default;
+PictureDecoder& PictureDecoder::operator=(PictureDecoder&&) noexcept = default;
+PictureDecoder::~PictureDecoder() = default;
+
+Result<Size> PictureDecoder::probe(std::span<const std::uint8_t> bytes) {
+  const PictureHeader header = SHOAL_TRY(read_picture_header(bytes));
+  return upright(header.size, header.orientation);
+}
+
+Result<DecodeReport> PictureDecoder::decode(Frame& frame, std::span<const std::uint8_t> bytes,
+                                            std::string_view name, const DecodeOptions& options) {
+  auto report = state_->decode(frame, bytes, options);
+  if (report) return report;
+  return Error{report.error().code, std::string(name) + ": " + report.error().message};
+}
+
+}  // namespace shoal
