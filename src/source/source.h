@@ -84,8 +84,9 @@ class Source {
 //   file:PATH        what PATH names
 //   DIRECTORY        its pictures and videos in natural order (img2 before img10)
 //   photos/*.jpg     a glob: * ? [a-z], and ** for any number of folders; natural order
-//   list.txt         one of these (but no list) a line; # begins a comment; relative to the
-//                    list's folder or, where it is not there, to the working directory
+//   list.txt         a file, folder, glob or URL a line; a line that begins with # is a comment;
+//                    relative to the list's folder or, where it is not there, to the working
+//                    directory
 //   FILE             a video where the suffix says so, else a picture
 //
 // Errors   not_found: nothing there, a glob without matches, a directory without pictures;

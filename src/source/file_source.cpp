@@ -1,0 +1,149 @@
+// Pictures are read whole with plain reads; videos and URLs are VideoReader's.
+#include "source/file_source.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "source/file_names.h"
+
+namespace shoal {
+namespace {
+
+constexpr std::size_t kChunkBytes = std::size_t{4} << 20;  // a stop is seen between chunks
+
+bool is_video(const std::string& place) {
+  return is_url(place) || file_kind(place) == FileKind::kVideo;
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  [[nodiscard]] int get() const& { return number_; }
+
+ private:
+  int number_;
+};
+
+Error system_error(const std::string& path, int number) {
+  const ErrorCode code = number == ENOENT || number == ENOTDIR ? ErrorCode::kNotFound
+                                                               : ErrorCode::kUnavailable;
+  if (code == ErrorCode::kNotFound) return {code, path + ": no such file"};
+  return {code, path + ": cannot be read: " + std::strerror(number)};
+}
+
+std::string mebibytes(std::size_t bytes) {
+  return std::to_string(bytes >> 20) + "." + std::to_string((bytes >> 10) % 1024 * 10 / 1024) +
+         " MiB";
+}
+
+Result<void> read_whole(std::vector<std::uint8_t>& bytes, const std::string& path,
+                        std::size_t bytes_max, const StopSignal& stop) {
+  bytes.clear();
+  struct stat status {};
+  // Asked before opening, because opening a pipe would wait for its writer.
+  if (::stat(path.c_str(), &status) != 0) return system_error(path, errno);
+  if (S_ISDIR(status.st_mode)) {
+    return Error{ErrorCode::kInvalidArgument, path + ": a folder; expected a file"};
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return Error{ErrorCode::kUnsupported, path + ": a pipe or device; expected a regular file"};
+  }
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return system_error(path, errno);
+  const auto size = static_cast<std::size_t>(std::max<off_t>(status.st_size, 0));
+  if (size > bytes_max) {
+    return Error{ErrorCode::kOutOfMemory, path + ": a file of " + mebibytes(size) +
+                                              "; expected at most " + mebibytes(bytes_max) +
+                                              " (file_bytes_max)"};
+  }
+  bytes.resize(size);
+  std::size_t done = 0;
+  while (done < size) {
+    if (stop.requested()) return Error{ErrorCode::kCancelled, path + ": stopped"};
+    const ssize_t count =
+        ::read(file.get(), bytes.data() + done, std::min(size - done, kChunkBytes));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return system_error(path, errno);
+    if (count == 0) break;  // it shrank while it was read; the decoder sees what is left
+    done += static_cast<std::size_t>(count);
+  }
+  bytes.resize(done);
+  return {};
+}
+
+}  // namespace
+
+FileSource::FileSource(std::string name, std::vector<std::string> places,
+                       const SourceOptions& options)
+    : name_(std::move(name)),
+      places_(std::move(places)),
+      options_(options),
+      all_pictures_(std::none_of(places_.begin(), places_.end(), is_video)) {}
+
+Result<void> FileSource::open_first() {
+  if (places_.empty() || !is_video(places_.front())) return {};
+  return open_video();
+}
+
+Result<void> FileSource::open_video() {
+  video_ = SHOAL_TRY(VideoReader::open(places_[next_], options_, stop_));
+  live_ = live_ || video_->is_live();
+  if (places_.size() == 1) video_count_ = video_->packet_count();
+  return {};
+}
+
+std::optional<std::uint64_t> FileSource::item_count() const {
+  return all_pictures_ ? std::optional<std::uint64_t>(places_.size()) : video_count_;
+}
+
+std::optional<VideoFormat> FileSource::video_format() const {
+  return video_ == nullptr ? std::nullopt : std::optional(video_->format());
+}
+
+Result<bool> FileSource::read_picture(Packet& packet) {
+  packet.kind = PacketKind::kPicture;
+  packet.stream = options_.stream;
+  packet.frame = FrameId{pictures_++};
+  packet.size = {};
+  packet.key_frame = true;
+  packet.orientation = 1;
+  packet.media_time.reset();
+  packet.stream_parameters.reset();
+  SHOAL_TRY(read_whole(packet.bytes, places_[next_++], options_.file_bytes_max, stop_));
+  return true;
+}
+
+Result<bool> FileSource::next(Packet& packet) {
+  while (next_ < places_.size()) {
+    packet.name = without_password(places_[next_]);
+    if (stop_.requested()) return Error{ErrorCode::kCancelled, packet.name + ": stopped"};
+    if (!is_video(places_[next_])) return read_picture(packet);
+    if (video_ == nullptr) {
+      if (auto opened = open_video(); !opened) {
+        if (!stop_.requested()) ++next_;
+        return std::move(opened).error();
+      }
+    }
+    auto read = video_->next(packet);
+    if (read && *read) return true;
+    if (!stop_.requested()) {
+      video_.reset();
+      ++next_;
+    }
+    if (!read) return read;
+  }
+  return false;
+}
+
+}  // namespace shoal
