@@ -38,6 +38,8 @@ struct EngineOptions {
   std::vector<Size> buckets;             // input sizes prepared at load; empty: as exported
   std::string family;                    // overrides recognition; "" = recognise
   std::vector<std::string> class_names;  // overrides the file's; must match its class count
+  std::string plan_cache;                // JSON file that remembers measured choices; "" = none
+  std::string compile_cache;             // folder for compiled networks; "" = none
 };
 
 // One thread's share of an engine: an infer request and its buffers, allocated at creation.

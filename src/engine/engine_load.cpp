@@ -1,0 +1,26 @@
+#include "engine/engine_load.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string_view>
+
+#include "core/suggest.h"
+#include "engine/openvino/import.h"
+#include "engine/openvino/openvino_engine.h"
+
+namespace shoal {
+
+Result<std::unique_ptr<Engine>> load_engine(const ModelSource& source,
+                                            const EngineOptions& options) {
+  constexpr std::array<std::string_view, 2> kEngines = {"auto", "openvino"};
+  if (options.name != "auto" && options.name != "openvino") {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("unknown engine '{}'{}; known: auto, openvino", options.name,
+                             suggestion(options.name, kEngines))};
+  }
+  ImportedModel model = SHOAL_TRY(import_model(source, options.family, options.class_names));
+  return load_openvino_engine(std::move(model), options);
+}
+
+}  // namespace shoal

@@ -1,0 +1,51 @@
+// The door of this folder: where a model comes from, loading it into an engine, and looking at it
+// without loading it.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/model.h"
+#include "shoal/result.h"
+
+namespace shoal {
+
+// A model file (ONNX, or OpenVINO IR by its .xml), or an ONNX file embedded in the program.
+struct ModelSource {
+  std::string path;                    // shown in messages; read unless `embedded` is set
+  std::span<const std::byte> embedded;  // bytes that outlive the call
+  std::string name;                    // "" = the path's stem
+};
+
+// Something that this model cannot do, and what to do about it.
+struct Refusal {
+  std::string what;  // "batched execution", "bucket 384x640"
+  std::string why;   // names the node that prevents it
+};
+
+struct ModelInspection {
+  ModelDescription model;
+  std::vector<Refusal> refusals;
+  std::int64_t weight_bytes = 0;      // as stored in the file
+  std::int64_t activation_bytes = 0;  // peak of live f32 tensors of one picture, by liveness
+  std::int64_t io_bytes = 0;          // u8 input and f32 outputs of one picture
+};
+
+// Reads, recognises, compiles and, where a choice has to be measured, measures.
+//
+// Errors   not_found, corrupt_input, invalid_argument or unsupported; the message names the file,
+//          what was expected and what was found.
+// Cost     0.3 to several seconds; two copies of the weights while compiling.
+[[nodiscard]] Result<std::unique_ptr<Engine>> load_engine(const ModelSource& source,
+                                                          const EngineOptions& options);
+
+// What load_engine would find, without compiling for speed. Of `options` it reads family,
+// class_names, buckets and batch_max; what would be refused is data, not an error.
+[[nodiscard]] Result<ModelInspection> inspect_model(const ModelSource& source,
+                                                    const EngineOptions& options);
+
+}  // namespace shoal

@@ -1,0 +1,85 @@
+#include "engine/onnx_envelope.h"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace shoal {
+namespace {
+
+// Field numbers of onnx.ModelProto (onnx/onnx.proto, stable since ONNX 1.0).
+constexpr std::uint64_t kGraphField = 7;
+constexpr std::uint64_t kFieldMax = 25;
+
+std::string_view field_name(std::uint64_t field) {
+  switch (field) {
+    case 1: return "ir_version";
+    case 2: return "producer_name";
+    case 3: return "producer_version";
+    case 4: return "domain";
+    case 5: return "model_version";
+    case 6: return "doc_string";
+    case kGraphField: return "graph";
+    case 8: return "opset_import";
+    case 14: return "metadata_props";
+    default: return "a field";
+  }
+}
+
+std::optional<std::uint64_t> read_varint(std::span<const std::byte> bytes, std::size_t& at) {
+  std::uint64_t value = 0;
+  for (unsigned shift = 0; shift < 64 && at < bytes.size(); shift += 7) {
+    const auto byte = std::to_integer<std::uint64_t>(bytes[at++]);
+    value |= (byte & 0x7FU) << shift;
+    if ((byte & 0x80U) == 0) return value;
+  }
+  return std::nullopt;
+}
+
+Error corrupt(const std::string& name, std::string_view what) {
+  return {ErrorCode::kCorruptInput, fmt::format("{}: {}", name, what)};
+}
+
+}  // namespace
+
+Result<void> check_onnx_envelope(std::span<const std::byte> bytes, const std::string& name) {
+  constexpr std::string_view kNotOnnx = "not an ONNX file: its bytes are no ONNX protobuf";
+  if (bytes.empty()) return corrupt(name, "the file is empty; expected an ONNX model");
+  bool has_graph = false;
+  std::size_t at = 0;
+  while (at < bytes.size()) {
+    const auto tag = read_varint(bytes, at);
+    const std::uint64_t field = tag.value_or(0) >> 3U;
+    if (field == 0 || field > kFieldMax) return corrupt(name, kNotOnnx);
+    std::uint64_t length = 0;
+    switch (*tag & 7U) {
+      case 0:
+        if (!read_varint(bytes, at)) return corrupt(name, "cut off inside a number");
+        break;
+      case 1: length = 8; break;
+      case 5: length = 4; break;
+      case 2: {
+        const auto claimed = read_varint(bytes, at);
+        if (!claimed) return corrupt(name, "cut off inside a length");
+        length = *claimed;
+        break;
+      }
+      default: return corrupt(name, kNotOnnx);
+    }
+    if (length > bytes.size() - at) {
+      if (!has_graph && field != kGraphField && length > (1U << 20U)) {
+        return corrupt(name, kNotOnnx);
+      }
+      return corrupt(name, fmt::format("the ONNX file is cut off: '{}' needs {} bytes, {} are left",
+                                       field_name(field), length, bytes.size() - at));
+    }
+    at += static_cast<std::size_t>(length);
+    has_graph = has_graph || field == kGraphField;
+  }
+  if (!has_graph) return corrupt(name, "not an ONNX model: it holds no graph");
+  return {};
+}
+
+}  // namespace shoal

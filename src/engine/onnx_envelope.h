@@ -1,0 +1,21 @@
+// The outermost structure of an ONNX file: whether it is one, and whether it is whole. The graph
+// itself is read by OpenVINO; this is for clear messages about files that it cannot read.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "shoal/result.h"
+
+namespace shoal {
+
+// Walks the top-level protobuf fields of onnx.ModelProto without entering them.
+//
+// Errors   corrupt_input: empty, not protobuf, cut off (names the field, the bytes it claims and
+//          the bytes that are there), or without a graph.
+// Cost     microseconds; reads a few bytes of every field.
+[[nodiscard]] Result<void> check_onnx_envelope(std::span<const std::byte> bytes,
+                                               const std::string& name);
+
+}  // namespace shoal

@@ -1,0 +1,28 @@
+// From an imported graph to a compiled one: u8 pictures in, f32 heads out, static shapes, threads
+// and precision as asked.
+#pragma once
+
+#include <string>
+
+#include "engine/openvino/import.h"
+
+namespace shoal {
+
+struct CompileSettings {
+  Precision precision = Precision::kFp32;  // kFp32 or kBf16
+  int streams = 1;
+  int threads = 1;                         // of all streams together
+  std::string cache_folder;                // "" = none
+};
+
+// What the plug-in prefers on this machine where `asked` is kAuto.
+// Errors   unsupported for precisions that this engine does not run here, with what to use.
+[[nodiscard]] Result<Precision> choose_precision(Precision asked);
+
+// The compiled graph takes u8 [batch, h, w, 3] in the network's channel order and applies mean and
+// scale itself. `fixed` has static shapes. Throws what OpenVINO throws.
+[[nodiscard]] ov::CompiledModel compile(const GraphPointer& fixed, InputLayout layout,
+                                        const InputDescription& input,
+                                        const CompileSettings& settings);
+
+}  // namespace shoal

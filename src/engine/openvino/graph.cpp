@@ -1,0 +1,123 @@
+#include "engine/openvino/graph.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <span>
+#include <system_error>
+#include <vector>
+
+#include "engine/onnx_envelope.h"
+
+namespace shoal {
+namespace {
+
+constexpr std::uint64_t kFnvBasis = 0xcbf29ce484222325ULL;
+
+std::uint64_t fnv1a(std::span<const std::byte> bytes, std::uint64_t hash) {
+  for (const std::byte byte : bytes) {
+    hash = (hash ^ std::to_integer<std::uint64_t>(byte)) * 0x100000001b3ULL;
+  }
+  return hash;
+}
+
+Result<std::vector<std::byte>> read_bytes(const std::string& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) {
+    return Error{ErrorCode::kNotFound,
+                 fmt::format("{}: no such model file; expected an .onnx or .xml file, or the name "
+                             "of a built-in model", path)};
+  }
+  if (std::filesystem::is_directory(status)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("{}: is a directory; expected an .onnx or .xml file", path)};
+  }
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file) return Error{ErrorCode::kUnavailable, fmt::format("{}: cannot be read", path)};
+  std::vector<std::byte> bytes(static_cast<std::size_t>(file.tellg()));
+  file.seekg(0);
+  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  if (!file) return Error{ErrorCode::kUnavailable, fmt::format("{}: reading failed", path)};
+  return bytes;
+}
+
+Result<GraphFile> read_ir(const std::string& path, std::span<const std::byte> xml) {
+  GraphFile file{.graph = nullptr, .content_hash = fnv1a(xml, kFnvBasis)};
+  const std::string weights = std::filesystem::path(path).replace_extension(".bin").string();
+  const std::vector<std::byte> bytes = SHOAL_TRY(read_bytes(weights));
+  file.content_hash = fnv1a(bytes, file.content_hash);
+  return catching(ErrorCode::kCorruptInput, path + ": not a readable OpenVINO IR",
+                  [&]() -> Result<GraphFile> {
+                    file.graph = openvino_core().read_model(path);
+                    return file;
+                  });
+}
+
+}  // namespace
+
+ov::Core& openvino_core() {
+  static ov::Core core;
+  return core;
+}
+
+std::string reason_of(const std::exception& error) {
+  // OpenVINO stacks "Exception from file:line:" above the reason; the last lines say most.
+  std::string_view text = error.what();
+  std::string reason;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (line.empty() || line.starts_with("Exception from ")) continue;
+    if (!reason.empty()) reason += "; ";
+    reason += line;
+    if (reason.size() > 400) break;
+  }
+  return reason.empty() ? std::string(error.what()) : reason;
+}
+
+Result<GraphFile> read_graph(const ModelSource& source) {
+  std::vector<std::byte> owned;
+  std::span<const std::byte> bytes = source.embedded;
+  if (bytes.empty()) {
+    owned = SHOAL_TRY(read_bytes(source.path));
+    bytes = owned;
+    if (std::filesystem::path(source.path).extension() == ".xml") {
+      return read_ir(source.path, bytes);
+    }
+  }
+  SHOAL_TRY(check_onnx_envelope(bytes, source.path));
+  GraphFile file{.graph = nullptr, .content_hash = fnv1a(bytes, kFnvBasis)};
+  return catching(ErrorCode::kCorruptInput, source.path + ": not a readable ONNX model",
+                  [&]() -> Result<GraphFile> {
+                    if (source.embedded.empty()) {
+                      file.graph = openvino_core().read_model(source.path);
+                    } else {
+                      const std::string text(reinterpret_cast<const char*>(bytes.data()),
+                                             bytes.size());
+                      file.graph = openvino_core().read_model(text, ov::Tensor());
+                    }
+                    return file;
+                  });
+}
+
+ov::PartialShape input_shape(InputLayout layout, std::int64_t batch, Size size) {
+  if (layout == InputLayout::kNhwc) return {batch, size.height, size.width, 3};
+  return {batch, 3, size.height, size.width};
+}
+
+GraphPointer reshaped(const GraphPointer& graph, InputLayout layout, std::int64_t batch,
+                      Size size) {
+  GraphPointer copy = graph->clone();
+  copy->reshape(input_shape(layout, batch, size));
+  return copy;
+}
+
+std::string node_name(const ov::Node& node) {
+  return fmt::format("{} '{}'", node.get_type_name(), node.get_friendly_name());
+}
+
+}  // namespace shoal

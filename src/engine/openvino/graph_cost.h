@@ -1,0 +1,21 @@
+// What a graph costs: parameters, floating-point operations, bytes. Counted, not measured.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/openvino/graph.h"
+
+namespace shoal {
+
+struct GraphCost {
+  std::int64_t parameters = 0;        // elements of trained constants
+  std::int64_t flops = 0;             // convolutions and matrix products; 2 a multiply-add
+  std::int64_t weight_bytes = 0;      // of all constants, as stored
+  std::int64_t activation_bytes = 0;  // peak of live tensors in execution order, f32
+};
+
+// REQUIRES: a graph with static shapes. FLOPs as Ultralytics' tables count them: only
+// convolutions and matrix products of the data path.
+[[nodiscard]] GraphCost graph_cost(const ov::Model& graph);
+
+}  // namespace shoal

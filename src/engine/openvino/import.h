@@ -1,0 +1,28 @@
+// Model import: reads a file, recognises the family, and brings the graph into the form that the
+// rest of the engine relies on: one u8-convertible picture input, and exactly the outputs of the
+// model description, in its order.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/openvino/graph.h"
+
+namespace shoal {
+
+struct ImportedModel {
+  ModelDescription description;
+  GraphPointer graph;  // batch and size as exported: dynamic or baked
+  InputLayout layout = InputLayout::kNchw;
+};
+
+// `family` and `class_names` as in EngineOptions.
+//
+// Errors   as read_graph; unsupported if it is no detector of the table (the message lists what
+//          was found and what is known), or if several rows fit (names them, asks for `family`);
+//          invalid_argument if names and classes differ in number.
+[[nodiscard]] Result<ImportedModel> import_model(const ModelSource& source,
+                                                 const std::string& family,
+                                                 const std::vector<std::string>& class_names);
+
+}  // namespace shoal

@@ -1,0 +1,109 @@
+#include "engine/openvino/openvino_lane.h"
+
+#include <fmt/format.h>
+
+#include "core/check.h"
+
+namespace shoal {
+namespace {
+
+ov::Shape with_batch(ov::Shape shape, int batch) {
+  shape[0] = static_cast<std::size_t>(batch);
+  return shape;
+}
+
+// A tensor on the memory of one slot of a block.
+ov::Tensor slot_of(ov::Tensor& block, int slot) {
+  const ov::Shape one = with_batch(block.get_shape(), 1);
+  auto* begin = static_cast<std::uint8_t*>(block.data());
+  const std::size_t bytes = ov::shape_size(one) * block.get_element_type().size();
+  return {block.get_element_type(), one, begin + bytes * static_cast<std::size_t>(slot)};
+}
+
+}  // namespace
+
+OpenVinoLane::OpenVinoLane(const std::vector<CompiledBucket>& buckets, int batch_max)
+    : batch_max_(batch_max) {
+  buckets_.reserve(buckets.size());
+  for (const CompiledBucket& compiled : buckets) {
+    buckets_.push_back(make_bucket(compiled, batch_max));
+  }
+}
+
+OpenVinoLane::Bucket OpenVinoLane::make_bucket(const CompiledBucket& compiled, int batch_max) {
+  Bucket bucket;
+  ov::CompiledModel single = compiled.single;
+  bucket.input =
+      ov::Tensor(ov::element::u8, with_batch(single.input().get_shape(), batch_max));
+  bucket.picture_bytes = bucket.input.get_byte_size() / static_cast<std::size_t>(batch_max);
+  for (const auto& output : single.outputs()) {
+    bucket.outputs.emplace_back(ov::element::f32, with_batch(output.get_shape(), batch_max));
+  }
+  for (int slot = 0; slot < batch_max; ++slot) {
+    ov::InferRequest request = single.create_infer_request();
+    request.set_input_tensor(slot_of(bucket.input, slot));
+    std::vector<TensorView> views;
+    for (std::size_t i = 0; i < bucket.outputs.size(); ++i) {
+      const ov::Tensor tensor = slot_of(bucket.outputs[i], slot);
+      request.set_output_tensor(i, tensor);
+      TensorView view{.data = tensor.data<const float>(), .shape = {}};
+      const ov::Shape& shape = tensor.get_shape();
+      view.shape.rank = static_cast<int>(shape.size()) - 1;
+      for (std::size_t axis = 1; axis < shape.size(); ++axis) {
+        view.shape.dims[axis - 1] = static_cast<std::int64_t>(shape[axis]);
+      }
+      views.push_back(view);
+    }
+    bucket.singles.push_back(std::move(request));
+    bucket.views.push_back(std::move(views));
+  }
+  if (compiled.batched) {
+    ov::CompiledModel batched = *compiled.batched;
+    bucket.batched = batched.create_infer_request();
+    bucket.batched->set_input_tensor(bucket.input);
+    for (std::size_t i = 0; i < bucket.outputs.size(); ++i) {
+      bucket.batched->set_output_tensor(i, bucket.outputs[i]);
+    }
+  }
+  return bucket;
+}
+
+std::span<std::uint8_t> OpenVinoLane::input(std::size_t bucket, int slot) {
+  SHOAL_CHECK(bucket < buckets_.size() && slot >= 0 && slot < batch_max_, "slot of this lane");
+  Bucket& chosen = buckets_[bucket];
+  auto* begin = chosen.input.data<std::uint8_t>();
+  return {begin + chosen.picture_bytes * static_cast<std::size_t>(slot), chosen.picture_bytes};
+}
+
+Result<void> OpenVinoLane::run(std::size_t bucket, int count) {
+  if (bucket >= buckets_.size()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("bucket {} of a lane with {} buckets", bucket, buckets_.size())};
+  }
+  if (count < 1 || count > batch_max_) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("a batch of {} pictures; this lane takes 1 to {}", count,
+                             batch_max_)};
+  }
+  return catching(ErrorCode::kInternal, "OpenVINO inference", [&]() -> Result<void> {
+    run_all(buckets_[bucket], batch_max_, count);
+    return {};
+  });
+}
+
+void OpenVinoLane::run_all(Bucket& bucket, int batch_max, int count) {
+  if (bucket.batched && count == batch_max) {
+    bucket.batched->infer();
+    return;
+  }
+  for (int slot = 0; slot < count; ++slot) {
+    bucket.singles[static_cast<std::size_t>(slot)].infer();
+  }
+}
+
+HeadView OpenVinoLane::outputs(std::size_t bucket, int slot) const {
+  SHOAL_CHECK(bucket < buckets_.size() && slot >= 0 && slot < batch_max_, "slot of this lane");
+  return buckets_[bucket].views[static_cast<std::size_t>(slot)];
+}
+
+}  // namespace shoal
