@@ -14,7 +14,7 @@
 
 namespace shoal {
 
-struct DecodeOptions {
+struct BoxDecodeOptions {
   // A candidate's score must be above it (strictly, as in Ultralytics). In [0, 1].
   float confidence = 0.25F;
   // false: an anchor gives its best class only (of equals the lowest). true: every class above the
@@ -38,20 +38,22 @@ struct Hit {
 };
 
 // Buffers of decode_boxes(), kept from call to call; grow to the head's size and max_candidates.
-struct DecodeScratch {
+struct BoxDecodeScratch {
   std::vector<Hit> hits;
-  std::vector<float> maxima;             // [N], best class score so far
-  std::vector<std::uint32_t> indices;    // positions above the threshold in one scan
-  std::vector<std::uint8_t> wanted;      // [C]
+  std::vector<float> maxima;           // [N], best class score so far
+  std::vector<std::uint32_t> indices;  // positions above the threshold in one piece of a scan
+  std::vector<std::uint8_t> wanted;    // [C], 1: wanted
 };
 
 // Decodes the outputs of one picture. Scores are compared before any box is touched: raw class
-// scores (as logits where head.scores_are_logits), objectness first where there is one. A NaN or
-// an infinity in a score or a box, or a box with negative sides, never becomes a candidate;
-// scores above 1 count as 1. Candidates come in no particular order.
+// scores (as logits where head.scores_are_logits; then objectness is one, too), objectness first
+// where there is one: it must be above the threshold itself. A score that is not finite counts as
+// absent; a box with a side that is negative or not finite is no candidate; coordinates beyond
+// 2^20 are clamped there, scores above 1 to 1. Candidates come in no particular order.
 //
 // Encodings (head.h names the shapes):
-//   xywh_scores, xywh_objectness_scores  centre and size in network pixels
+//   xywh_scores, xywh_objectness_scores  centre and size in network pixels; N is not checked
+//                   against `network`, because anchors a cell differ between versions
 //   end_to_end      corners in network pixels; rows with a class id that is no class are dropped
 //   yolox           cell (i, j) of stride s: centre ((x + i) s, (y + j) s), size exp(w) s, exp(h) s;
 //                   floor(side / s) cells a side, strides in the head's order
@@ -66,6 +68,6 @@ struct DecodeScratch {
 // Cost     reads scores once; no allocation after the first picture of the largest kind.
 [[nodiscard]] Result<void> decode_boxes(Candidates& out, HeadView outputs,
                                         const HeadDescription& head, Size network,
-                                        const DecodeOptions& options, DecodeScratch& scratch);
+                                        const BoxDecodeOptions& options, BoxDecodeScratch& scratch);
 
 }  // namespace shoal

@@ -2,6 +2,7 @@
 // is no time limit that would empty later pictures.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -27,7 +28,7 @@ struct Kept {
   bool truncated = false;              // at least one more box would have survived but for max_det
 };
 
-// Sixteen kept boxes of one class; a lane not yet used suppresses nothing.
+// Sixteen kept boxes of one class; a lane not yet used is all zeros and suppresses nothing.
 struct alignas(64) KeptBlock {
   float x1[16], y1[16], x2[16], y2[16], area[16];
 };
@@ -40,6 +41,9 @@ struct NmsScratch {
   std::vector<std::int32_t> first;  // [classes] first block of a class, or -1
   std::vector<std::int32_t> last;   // [classes]
   std::vector<std::int32_t> used;   // [classes] lanes used in the last block
+
+  // So that no picture within these bounds allocates.
+  void reserve(std::size_t candidates, std::size_t classes, std::size_t kept);
 };
 
 // Suppresses within each picture; pictures do not see each other, so the answer for one is the
@@ -56,5 +60,8 @@ void nms(std::span<Kept> out, std::span<const Candidates> batch, const NmsOption
 
 // The same for one picture.
 void nms(Kept& out, const Candidates& candidates, const NmsOptions& options, NmsScratch& scratch);
+
+// Ranks and caps without suppressing: for heads that need no NMS. `truncated` as above.
+void keep_best(Kept& out, const Candidates& candidates, std::int32_t max_det, NmsScratch& scratch);
 
 }  // namespace shoal

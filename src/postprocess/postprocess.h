@@ -59,9 +59,9 @@ class Postprocess {
 
   HeadDescription head_;
   PostprocessOptions options_;
-  DecodeOptions decode_options_;
+  BoxDecodeOptions decode_options_;
   NmsOptions nms_options_;
-  DecodeScratch decode_scratch_;
+  BoxDecodeScratch decode_scratch_;
   NmsScratch nms_scratch_;
   std::vector<Candidates> candidates_;  // [batch]
   std::vector<Kept> kept_;              // [batch]
