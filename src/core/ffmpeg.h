@@ -13,6 +13,7 @@ extern "C" {
 #include <array>
 #include <cstdarg>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -40,7 +41,10 @@ inline thread_local std::array<char, 256> ffmpeg_line{};
 
 inline void keep_ffmpeg_line(void* /*who*/, int level, const char* format, va_list arguments) {
   if (level > AV_LOG_ERROR) return;
-  std::vsnprintf(ffmpeg_line.data(), ffmpeg_line.size(), format, arguments);
+  // A line may come in pieces: what follows no line break goes on with it.
+  std::size_t used = std::strlen(ffmpeg_line.data());
+  if (used > 0 && ffmpeg_line[used - 1] == '\n') used = 0;
+  std::vsnprintf(ffmpeg_line.data() + used, ffmpeg_line.size() - used, format, arguments);
 }
 }  // namespace internal
 

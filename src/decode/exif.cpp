@@ -9,7 +9,10 @@ namespace {
 
 constexpr std::uint32_t kTagWidth = 256;
 constexpr std::uint32_t kTagHeight = 257;
+constexpr std::uint32_t kTagBitsPerSample = 258;
+constexpr std::uint32_t kTagCompression = 259;
 constexpr std::uint32_t kTagOrientation = 274;
+constexpr std::uint32_t kTagTileWidth = 322;
 constexpr std::uint32_t kTypeShort = 3;
 constexpr std::uint32_t kTypeLong = 4;
 constexpr std::size_t kEntryBytes = 12;
@@ -33,6 +36,13 @@ std::optional<TiffDirectory> read_tiff_directory(std::span<const std::uint8_t> b
     if (!tag || !type || !reader.u32(at + 8)) break;
     if (*type != kTypeShort && *type != kTypeLong) continue;
     const auto value = *type == kTypeShort ? reader.u16(at + 8) : reader.u32(at + 8);
+    if (*tag == kTagTileWidth) directory.tiled = true;
+    if (*tag == kTagCompression) directory.compression = value;
+    if (*tag == kTagBitsPerSample) {
+      // More than two short values do not fit into the entry; it then holds their place.
+      const bool inside = *reader.u32(at + 4) <= 2;
+      directory.bits_per_sample = inside ? value : reader.u16(*reader.u32(at + 8));
+    }
     if (*tag == kTagWidth) directory.width = value;
     if (*tag == kTagHeight) directory.height = value;
     if (*tag == kTagOrientation && *value >= 1 && *value <= 8) directory.orientation = value;

@@ -34,9 +34,12 @@ class ByteReader {
 
 // The first image directory of a TIFF block: "II*\0" or "MM\0*", an offset, then its entries.
 struct TiffDirectory {
-  std::optional<std::uint32_t> width;        // tag 256
-  std::optional<std::uint32_t> height;       // tag 257
-  std::optional<std::uint32_t> orientation;  // tag 274, 1 to 8
+  std::optional<std::uint32_t> width;            // tag 256
+  std::optional<std::uint32_t> height;           // tag 257
+  std::optional<std::uint32_t> bits_per_sample;  // tag 258, of the first sample
+  std::optional<std::uint32_t> compression;      // tag 259
+  std::optional<std::uint32_t> orientation;      // tag 274, 1 to 8
+  bool tiled = false;                            // tag 322 is there
 };
 
 // Nothing where the bytes are no TIFF block or its directory lies outside of them.

@@ -21,9 +21,11 @@ AVCodecID codec_of(PictureFormat format) {
 }
 
 Error broken(const PictureHeader& header, int code) {
+  const bool unsupported = code == AVERROR_PATCHWELCOME ||
+                           ffmpeg_line().find("not supported") != std::string::npos;
   const ErrorCode kind = code == AVERROR(ENOMEM) ? ErrorCode::kOutOfMemory
-                         : code == AVERROR_PATCHWELCOME ? ErrorCode::kUnsupported
-                                                        : ErrorCode::kCorruptInput;
+                         : unsupported           ? ErrorCode::kUnsupported
+                                                 : ErrorCode::kCorruptInput;
   return {kind,
           std::string(to_string(header.format)) + " cannot be decoded: " + describe_ffmpeg(code)};
 }
@@ -50,8 +52,10 @@ Result<std::optional<std::string>> FfmpegPicture::decode(Frame& frame,
   context->thread_count = 1;
   context->max_pixels = pixels_max;
   // Check sums are verified, and what does not hold ends the decoding instead of giving half a
-  // picture that looks whole.
-  context->err_recognition = AV_EF_CRCCHECK | AV_EF_EXPLODE;
+  // picture that looks whole. Not so for TIFF, where a mere unknown tag would end it.
+  if (header.format == PictureFormat::kPng) {
+    context->err_recognition = AV_EF_CRCCHECK | AV_EF_EXPLODE;
+  }
   forget_ffmpeg_line();
   int code = avcodec_open2(context.get(), codec, nullptr);
   if (code < 0) return broken(header, code);
@@ -68,11 +72,17 @@ Result<std::optional<std::string>> FfmpegPicture::decode(Frame& frame,
     code = avcodec_receive_frame(context.get(), decoded_.get());
   }
   if (code < 0) return broken(header, code == AVERROR_EOF ? AVERROR_INVALIDDATA : code);
+  // TIFF's YCbCr uses the full range (TIFF 6.0 section 21); FFmpeg leaves that unsaid.
+  if (header.format == PictureFormat::kTiff) decoded_->color_range = AVCOL_RANGE_JPEG;
   auto converted = converter_.convert(frame, *decoded_);
   std::optional<std::string> damaged;
+  const std::string line = ffmpeg_line();
   const bool flagged =
       decoded_->decode_error_flags != 0 || (decoded_->flags & AV_FRAME_FLAG_CORRUPT) != 0;
-  if (flagged) damaged = describe_ffmpeg(AVERROR_INVALIDDATA);
+  // The TIFF decoder only tells its log that a strip is short.
+  const bool complained = header.format == PictureFormat::kTiff && !line.empty() &&
+                          line.find("unsupported tag") == std::string::npos;
+  if (flagged || complained) damaged = line.empty() ? "damaged data" : line;
   av_frame_unref(decoded_.get());
   if (!converted) return std::move(converted).error();
   return damaged;

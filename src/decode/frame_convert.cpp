@@ -1,5 +1,5 @@
-// Grey, palette and RGB formats of 8 and 16 bits are copied here, exactly; the rest (YUV, packed
-// bits) goes through swscale.
+// Grey, palette and RGB formats of 8 and 16 bits are copied here, exactly; WebP's YUV is
+// chroma420's; the rest (video, packed bits) goes through swscale.
 #include "decode/frame_convert.h"
 
 extern "C" {
@@ -13,6 +13,7 @@ extern "C" {
 #include <cstring>
 #include <string>
 
+#include "decode/chroma420.h"
 #include "decode/orientation.h"
 
 namespace shoal {
@@ -123,6 +124,17 @@ Result<void> FrameConverter::convert(Frame& frame, const AVFrame& source) {
   }
   if (is_plain(*description)) {
     copy_channels(frame, source, *description);
+    return {};
+  }
+  const bool yuv420 = format == AV_PIX_FMT_YUV420P || format == AV_PIX_FMT_YUVA420P;
+  const bool limited = source.color_range != AVCOL_RANGE_JPEG;
+  if (yuv420 && limited && quality_ == ConvertQuality::kStill) {
+    convert_420(frame, {.y = source.data[0],
+                        .u = source.data[1],
+                        .v = source.data[2],
+                        .y_pitch = source.linesize[0],
+                        .u_pitch = source.linesize[1],
+                        .v_pitch = source.linesize[2]});
     return {};
   }
   return scale(frame, source);

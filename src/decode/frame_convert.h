@@ -8,7 +8,7 @@
 namespace shoal {
 
 enum class ConvertQuality : std::uint8_t {
-  kStill,  // interpolates chroma and rounds exactly: 8 ms for 1280x720
+  kStill,  // interpolates chroma and rounds exactly: 4 to 8 ms for 1280x720
   kVideo,  // what FFmpeg and OpenCV do for video: nearest chroma, within 3 levels; 0.3 ms
 };
 

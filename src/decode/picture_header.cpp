@@ -201,6 +201,18 @@ Result<PictureHeader> bmp_header(Bytes bytes) {
   return header;
 }
 
+// What FFmpeg's TIFF decoder answers with wrong pixels instead of an error.
+std::string_view undecodable(const TiffDirectory& directory) {
+  const std::uint32_t bits = directory.bits_per_sample.value_or(1);
+  const std::uint32_t compression = directory.compression.value_or(1);
+  if (directory.tiled) return "in tiles";
+  if (compression == 6 || compression == 7) return "with JPEG inside";
+  if (bits != 1 && bits != 2 && bits != 4 && bits != 8 && bits != 16) {
+    return "with samples of other than 1, 2, 4, 8 or 16 bits";
+  }
+  return "";
+}
+
 Result<PictureHeader> tiff_header(Bytes bytes) {
   PictureHeader header{.format = PictureFormat::kTiff, .size = {}};
   const auto directory = read_tiff_directory(bytes);
@@ -213,6 +225,10 @@ Result<PictureHeader> tiff_header(Bytes bytes) {
   }
   header.size = {static_cast<int>(*directory->width), static_cast<int>(*directory->height)};
   header.orientation = static_cast<int>(directory->orientation.value_or(1));
+  if (const std::string_view what = undecodable(*directory); !what.empty()) {
+    return Error{ErrorCode::kUnsupported,
+                 "TIFF " + std::string(what) + "; convert it to PNG, or to TIFF in strips"};
+  }
   return header;
 }
 
@@ -224,6 +240,37 @@ Result<PictureHeader> gif_header(Bytes bytes) {
   if (!width || !height) return cut_off(header.format, bytes, "a logical screen descriptor");
   header.size = {static_cast<int>(*width), static_cast<int>(*height)};
   return header;
+}
+
+// Where the sub-blocks at `at` end (behind the empty one); nothing where the bytes end first.
+std::optional<std::size_t> behind_sub_blocks(Bytes bytes, std::size_t at) {
+  while (at < bytes.size()) {
+    const std::size_t length = bytes[at];
+    if (length == 0) return at + 1;
+    at += 1 + length;
+  }
+  return std::nullopt;
+}
+
+// Is the first frame there to its end? What follows it does not matter.
+bool has_first_gif_frame(Bytes bytes) {
+  const auto table_bytes = [](std::uint8_t flags) {
+    return (flags & 0x80U) != 0 ? std::size_t{3} << ((flags & 7U) + 1) : std::size_t{0};
+  };
+  if (bytes.size() < 13) return false;
+  std::size_t at = 13 + table_bytes(bytes[10]);
+  while (at + 1 < bytes.size()) {
+    if (bytes[at] == 0x21) {
+      const auto end = behind_sub_blocks(bytes, at + 2);
+      if (!end) return false;
+      at = *end;
+    } else if (bytes[at] == 0x2C && at + 9 < bytes.size()) {
+      return behind_sub_blocks(bytes, at + 11 + table_bytes(bytes[at + 9])).has_value();
+    } else {
+      return false;
+    }
+  }
+  return false;
 }
 
 Result<PictureHeader> parse(Bytes bytes) {
@@ -282,9 +329,11 @@ Result<void> check_complete(const PictureHeader& header, std::span<const std::ui
       if (bytes.size() >= declared) return {};
       return cut_off(header.format, bytes, grouped(declared));
     }
+    case PictureFormat::kGif:
+      if (has_first_gif_frame(bytes)) return {};
+      return cut_off(header.format, bytes, "the end of its first frame");
     case PictureFormat::kBmp:
-    case PictureFormat::kTiff:
-    case PictureFormat::kGif: return {};
+    case PictureFormat::kTiff: return {};
   }
   return {};
 }

@@ -40,8 +40,8 @@ struct PictureHeader {
 // Cost     one pass over the segments or chunks; never more than the bytes.
 [[nodiscard]] Result<PictureHeader> read_picture_header(std::span<const std::uint8_t> bytes);
 
-// Is the file there to its end? Looks for the end mark (JPEG, PNG) or the declared length (WebP);
-// the other formats' decoders find out themselves.
+// Is the file there to its end? Looks for the end mark (JPEG, PNG), the declared length (WebP) or
+// the end of the first frame (GIF); the decoders of BMP and TIFF find out themselves.
 // Errors   corrupt_input: "JPEG ends after 1,024 bytes; expected an end-of-image marker".
 [[nodiscard]] Result<void> check_complete(const PictureHeader& header,
                                           std::span<const std::uint8_t> bytes);
