@@ -1,0 +1,37 @@
+// One label file: `class xc yc w h` or `class x1 y1 x2 y2 x3 y3 ...` a line. dataset.h calls it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "evaluate/dataset.h"
+#include "shoal/result.h"
+
+namespace shoal {
+
+struct ParsedLabels {
+  std::vector<Label> labels;
+  std::int64_t duplicate_count = 0;  // equal lines that were left out
+};
+
+// Where the labels of a picture lie: the last "/images/" becomes "/labels/", the suffix ".txt".
+[[nodiscard]] std::string label_path(std::string_view picture);
+
+// Parses the text of a label file. `name` and `dataset_path` are for messages only.
+//
+// Errors   kCorruptInput, "name:line: what": numbers missing, not finite or outside [0, 1], a
+//          class without a name.
+[[nodiscard]] Result<ParsedLabels> parse_labels(std::string_view text, std::string_view name,
+                                                std::size_t class_count,
+                                                std::string_view dataset_path);
+
+// Reads and parses a label file; a missing one is a picture without boxes.
+//
+// Errors   as parse_labels; kUnavailable where the file exists but cannot be read.
+[[nodiscard]] Result<ParsedLabels> read_labels(const std::string& path, std::size_t class_count,
+                                               std::string_view dataset_path);
+
+}  // namespace shoal
