@@ -143,23 +143,23 @@ Result<void> FrameConverter::convert(Frame& frame, const AVFrame& source) {
 Result<void> FrameConverter::scale(Frame& frame, const AVFrame& source) {
   const Layout layout = layout_of(source);
   if (sws_isSupportedInput(layout.format) == 0) return unreadable(layout.format);
-  // Plain bicubic lets swscale take its direct YUV to RGB path; the exact flags forbid it.
-  const int flags = quality_ == ConvertQuality::kVideo
-                        ? SWS_BICUBIC
-                        : SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP;
-  scaler_.reset(sws_getCachedContext(scaler_.release(), source.width, source.height, layout.format,
-                                     source.width, source.height, AV_PIX_FMT_RGB24, flags, nullptr,
-                                     nullptr, nullptr));
-  if (!scaler_) return Error{ErrorCode::kOutOfMemory, "no memory for the colour conversion"};
-  const int matrix = matrix_of(source.colorspace);
-  const int full_range = layout.full_range ? 1 : 0;
-  if (configured_ != scaler_.get() || matrix != matrix_ || full_range != full_range_) {
+  const Key key{source.width, source.height, layout.format, matrix_of(source.colorspace),
+                layout.full_range};
+  if (!scaler_ || key != key_) {
+    // Plain bicubic lets swscale take its direct YUV to RGB path; the exact flags forbid it.
+    const int flags = quality_ == ConvertQuality::kVideo
+                          ? SWS_BICUBIC
+                          : SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT |
+                                SWS_FULL_CHR_H_INP;
+    scaler_.reset(sws_getContext(source.width, source.height, layout.format, source.width,
+                                 source.height, AV_PIX_FMT_RGB24, flags, nullptr, nullptr,
+                                 nullptr));
+    if (!scaler_) return Error{ErrorCode::kOutOfMemory, "no memory for the colour conversion"};
     constexpr int kUnit = 1 << 16;  // contrast and saturation 1.0
-    sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(matrix), full_range,
-                             sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, kUnit, kUnit);
-    configured_ = scaler_.get();
-    matrix_ = matrix;
-    full_range_ = full_range;
+    sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(key.matrix),
+                             key.full_range ? 1 : 0, sws_getCoefficients(SWS_CS_DEFAULT), 1, 0,
+                             kUnit, kUnit);
+    key_ = key;
   }
   std::uint8_t* target[] = {frame.pixels.data()};
   const int pitch[] = {static_cast<int>(frame.pitch_bytes)};

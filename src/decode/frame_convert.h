@@ -30,10 +30,17 @@ class FrameConverter {
   [[nodiscard]] Result<void> scale(Frame& frame, const AVFrame& source);
 
   ConvertQuality quality_;
+  // What scaler_ was made for.
+  struct Key {
+    int width = 0;
+    int height = 0;
+    int format = -1;
+    int matrix = 0;
+    bool full_range = false;
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  Key key_;
   AvScaler scaler_;
-  int matrix_ = -1;  // of scaler_, as set last
-  int full_range_ = -1;
-  const SwsContext* configured_ = nullptr;
 };
 
 }  // namespace shoal

@@ -45,7 +45,12 @@ JpegDecoder::~JpegDecoder() {
   if (handle_ != nullptr) tjDestroy(handle_);
 }
 
-std::string JpegDecoder::last_message() const { return tjGetErrorStr2(handle_); }
+Error JpegDecoder::give_up(const std::string& what) {
+  Error error{ErrorCode::kCorruptInput, what + ": " + tjGetErrorStr2(handle_)};
+  tjDestroy(handle_);
+  handle_ = nullptr;
+  return error;
+}
 
 Result<std::optional<std::string>> JpegDecoder::decode(Frame& frame,
                                                        std::span<const std::uint8_t> bytes,
@@ -61,7 +66,7 @@ Result<std::optional<std::string>> JpegDecoder::decode(Frame& frame,
   (void)tjDecompressHeader3(handle_, bytes.data(), bytes.size(), &seen.width, &seen.height,
                             &subsampling, &colour_space);
   if (seen != header.size) {
-    return Error{ErrorCode::kCorruptInput, "damaged JPEG header: " + last_message()};
+    return give_up("damaged JPEG header");
   }
   const Size decoded = scale.decoded(header.size);
   SHOAL_TRY(prepare_frame(frame, decoded));
@@ -80,9 +85,9 @@ Result<std::optional<std::string>> JpegDecoder::decode(Frame& frame,
   std::optional<std::string> damaged;
   if (status != 0) {
     if (tjGetErrorCode(handle_) != TJERR_WARNING) {
-      return Error{ErrorCode::kCorruptInput, "JPEG cannot be decoded: " + last_message()};
+      return give_up("JPEG cannot be decoded");
     }
-    damaged = last_message();
+    damaged = tjGetErrorStr2(handle_);
   }
   frame.size = scale.covered(header.size);
   if (cmyk) cmyk_to_rgb(frame, target, pitch);

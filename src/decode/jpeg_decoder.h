@@ -52,7 +52,9 @@ class JpegDecoder {
                                                           DctScale scale);
 
  private:
-  [[nodiscard]] std::string last_message() const;
+  // The error of the last call. Ends the handle: after a fatal error in a header TurboJPEG 2.1 goes
+  // on in the middle of that header, whatever picture comes next.
+  [[nodiscard]] Error give_up(const std::string& what);
 
   void* handle_ = nullptr;  // tjhandle; made at the first use
   PixelBuffer cmyk_;        // 4 bytes a pixel, before conversion

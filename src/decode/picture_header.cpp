@@ -195,7 +195,7 @@ Result<PictureHeader> bmp_header(Bytes bytes) {
   const auto height = core ? reader.u16(20) : reader.u32(22);
   if (!width || !height) return cut_off(header.format, bytes, "a header of 26 bytes or more");
   // A negative height means that the rows are stored from the top.
-  const std::int64_t rows = core ? *height : static_cast<std::int32_t>(*height);
+  const std::int64_t rows = static_cast<std::int32_t>(*height);
   if (*width > 0x7FFFFFFF || rows < -0x7FFFFFFF) return corrupt("BMP with a side above 2^31");
   header.size = {static_cast<int>(*width), static_cast<int>(rows < 0 ? -rows : rows)};
   return header;
