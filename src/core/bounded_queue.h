@@ -5,10 +5,10 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace shoal {
 
@@ -22,27 +22,28 @@ enum class Overflow : std::uint8_t {
 enum class Pushed : std::uint8_t { kAccepted, kRejected, kEvictedOldest, kClosed };
 
 // Threads  all methods may be called from any thread.
-// Cost     one lock a call; no allocation once the deque has grown to the capacity.
+// Cost     one lock a call; allocates its slots when made, and nothing after.
 template <typename T>
 class BoundedQueue {
  public:
   // REQUIRES: capacity > 0.
-  explicit BoundedQueue(std::size_t capacity) : capacity_(capacity) {}
+  explicit BoundedQueue(std::size_t capacity) : slots_(capacity) {}
 
   // Moves from `item` only when it is accepted; otherwise the caller still owns it.
   Pushed push(T&& item, Overflow overflow) {
     std::unique_lock lock(mutex_);
     if (overflow == Overflow::kBlock) {
-      room_.wait(lock, [this] { return closed_ || items_.size() < capacity_; });
+      room_.wait(lock, [this] { return closed_ || size_ < slots_.size(); });
     }
     if (closed_) return Pushed::kClosed;
     Pushed outcome = Pushed::kAccepted;
-    if (items_.size() >= capacity_) {
+    if (size_ == slots_.size()) {
       if (overflow == Overflow::kReject) return Pushed::kRejected;
-      items_.pop_front();
+      (void)take_first();
       outcome = Pushed::kEvictedOldest;
     }
-    items_.push_back(std::move(item));
+    slots_[(first_ + size_) % slots_.size()] = std::move(item);
+    ++size_;
     lock.unlock();
     item_.notify_one();
     return outcome;
@@ -51,7 +52,7 @@ class BoundedQueue {
   // Waits for an item. Empty once the queue is closed and drained.
   [[nodiscard]] std::optional<T> pop() {
     std::unique_lock lock(mutex_);
-    item_.wait(lock, [this] { return closed_ || !items_.empty(); });
+    item_.wait(lock, [this] { return closed_ || size_ > 0; });
     return take(lock);
   }
 
@@ -73,38 +74,48 @@ class BoundedQueue {
 
   // Closes and throws away what is queued. Returns how many items that were.
   std::size_t abandon() {
-    std::deque<T> dropped;
+    std::size_t dropped = 0;
     {
       const std::lock_guard lock(mutex_);
       closed_ = true;
-      dropped.swap(items_);
+      dropped = size_;
+      while (size_ > 0) (void)take_first();
     }
     item_.notify_all();
     room_.notify_all();
-    return dropped.size();
+    return dropped;
   }
 
   [[nodiscard]] std::size_t size() const {
     const std::lock_guard lock(mutex_);
-    return items_.size();
+    return size_;
   }
-  [[nodiscard]] std::size_t capacity() const { return capacity_; }
+  [[nodiscard]] std::size_t capacity() const { return slots_.size(); }
 
  private:
   std::optional<T> take(std::unique_lock<std::mutex>& lock) {
-    if (items_.empty()) return std::nullopt;
-    std::optional<T> item(std::move(items_.front()));
-    items_.pop_front();
+    if (size_ == 0) return std::nullopt;
+    std::optional<T> item = take_first();
     lock.unlock();
     room_.notify_one();
     return item;
   }
 
-  const std::size_t capacity_;
+  // REQUIRES: locked, size_ > 0.
+  std::optional<T> take_first() {
+    std::optional<T> item = std::move(slots_[first_]);
+    slots_[first_].reset();
+    first_ = (first_ + 1) % slots_.size();
+    --size_;
+    return item;
+  }
+
   mutable std::mutex mutex_;
   std::condition_variable item_;
   std::condition_variable room_;
-  std::deque<T> items_;
+  std::vector<std::optional<T>> slots_;  // a ring
+  std::size_t first_ = 0;
+  std::size_t size_ = 0;
   bool closed_ = false;
 };
 

@@ -23,6 +23,7 @@ class Completion {
 };
 
 struct Request {
+  std::uint32_t slot = 0;      // its number in its pool, for life
   std::uint64_t sequence = 0;  // position in the order of inputs
   Packet packet;               // what the source read; unused where pixels were handed in
   Outcome outcome;             // its `pixels` are the picture

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <openvino/core/version.hpp>
+
 #include <array>
 #include <string_view>
 
 #include "core/suggest.h"
 #include "engine/openvino/import.h"
+#include "engine/openvino/inspect.h"
 #include "engine/openvino/openvino_engine.h"
 
 namespace shoal {
@@ -21,6 +24,17 @@ Result<std::unique_ptr<Engine>> load_engine(const ModelSource& source,
   }
   ImportedModel model = SHOAL_TRY(import_model(source, options.family, options.class_names));
   return load_openvino_engine(std::move(model), options);
+}
+
+Result<ModelInspection> inspect_model(const ModelSource& source, const EngineOptions& options) {
+  ImportedModel model = SHOAL_TRY(import_model(source, options.family, options.class_names));
+  return inspect_imported(std::move(model), options);
+}
+
+std::string engine_versions() {
+  // "2026.4.1-21222-abc" without the build number.
+  const std::string_view build = ov::get_openvino_version().buildNumber;
+  return fmt::format("openvino {}", build.substr(0, build.find('-')));
 }
 
 }  // namespace shoal

@@ -48,4 +48,7 @@ struct ModelInspection {
 [[nodiscard]] Result<ModelInspection> inspect_model(const ModelSource& source,
                                                     const EngineOptions& options);
 
+// The engines of this build with their versions, for people: "openvino 2026.4.1".
+[[nodiscard]] std::string engine_versions();
+
 }  // namespace shoal

@@ -109,7 +109,6 @@ void Reader::read(Source& source) {
 void Reader::read_picture(Source& source, Packet& packet) {
   saw_video_ = saw_video_ || source.video_format().has_value();
   auto request = begin(packet.name);
-  if (!request) return;
   request->outcome.stream = packet.stream;
   request->outcome.frame = packet.frame;
   request->outcome.media_time = packet.media_time;
@@ -144,7 +143,6 @@ void Reader::decode_video(Source& source, const Packet* packet) {
   Duration send_time = Clock::now() - sent;
   for (;;) {
     auto request = begin(video_name_);
-    if (!request) return;
     const Result<bool> got = video_->receive(request->outcome.pixels);
     if (!got) {
       answer(std::move(request), got.error());
@@ -178,7 +176,6 @@ void Reader::finish_video(Source& source) {
 
 std::unique_ptr<Request> Reader::begin(const std::string& name) {
   auto request = requests_.acquire();
-  if (!request) return nullptr;
   request->sequence = sequence_++;
   request->completion = &sequencer_;
   request->started = Clock::now();
@@ -189,7 +186,7 @@ std::unique_ptr<Request> Reader::begin(const std::string& name) {
 }
 
 void Reader::fail(const std::string& name, Error error) {
-  if (auto request = begin(name)) answer(std::move(request), std::move(error));
+  answer(begin(name), std::move(error));
 }
 
 }  // namespace shoal

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/bounded_queue.h"
+#include "core/check.h"
 #include "core/request.h"
 
 namespace shoal {
@@ -18,15 +19,17 @@ class RequestPool {
   RequestPool(std::size_t count, std::size_t detections_max) : free_(count) {
     for (std::size_t i = 0; i < count; ++i) {
       auto request = std::make_unique<Request>();
+      request->slot = static_cast<std::uint32_t>(i);
       request->outcome.detections.items.reserve(detections_max);
       free_.push(std::move(request), Overflow::kReject);
     }
   }
 
-  // Waits for a free request. nullptr once closed.
+  // Waits for a free request.
   [[nodiscard]] std::unique_ptr<Request> acquire() {
     auto request = free_.pop();
-    return request ? renewed(std::move(*request)) : nullptr;
+    SHOAL_CHECK(request.has_value(), "the pool's queue is never closed");
+    return renewed(std::move(*request));
   }
   // nullptr where none is free.
   [[nodiscard]] std::unique_ptr<Request> try_acquire() {
@@ -37,9 +40,6 @@ class RequestPool {
     free_.push(std::move(request), Overflow::kReject);
   }
   [[nodiscard]] std::size_t size() const { return free_.capacity(); }
-  // All requests are back: nothing is in flight.
-  [[nodiscard]] bool idle() const { return free_.size() == free_.capacity(); }
-  void close() { free_.close(); }
 
  private:
   static std::unique_ptr<Request> renewed(std::unique_ptr<Request> request) {

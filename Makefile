@@ -1,0 +1,60 @@
+# The front door. `make help` lists the verbs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+JOBS ?= $(shell nproc)
+PYTHON := .venv/bin/python3
+CTEST := ctest --output-on-failure --no-tests=error
+
+.PHONY: help setup build test unit e2e slow tidy asan tsan fuzz bench demo install format clean
+
+help:  ## lists the verbs
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## installs what is missing: Debian packages, pinned wheels in .venv
+	@scripts/setup
+
+build: setup  ## builds; the program is build/release/shoal
+	@mkdir -p build
+	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@cmake --build build/release --parallel $(JOBS)
+
+test: build tidy unit e2e  ## everything that has to hold before a change lands
+
+unit: build  ## unit tests, fuzz corpora, benchmarks at their smallest
+	$(CTEST) --test-dir build/release --parallel $(JOBS)
+
+e2e: build  ## the real program against independent references
+	$(PYTHON) -m pytest -q tests -m "not slow"
+
+slow: build  ## the long tables: every zoo model's mAP, long runs
+	$(PYTHON) -m pytest -q tests -m slow
+
+tidy: setup  ## layout, dependency rule, limits, links
+	$(PYTHON) scripts/tidy.py
+
+asan: setup  ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	cmake --preset asan >/dev/null && cmake --build build/asan --parallel $(JOBS)
+	$(CTEST) --test-dir build/asan -LE bench
+
+tsan: setup  ## unit tests under ThreadSanitizer
+	cmake --preset tsan >/dev/null && cmake --build build/tsan --parallel $(JOBS)
+	$(CTEST) --test-dir build/tsan -LE "bench|fuzz"
+
+fuzz: setup  ## one minute of every fuzzer with libFuzzer (needs clang-16)
+	cmake --preset fuzz >/dev/null && cmake --build build/fuzz --parallel $(JOBS)
+	@scripts/fuzz 60
+
+bench: build  ## shoal beside its peers, to docs/benchmarks
+	$(PYTHON) benchmarks/compare.py
+
+demo: build  ## detections on generated boards and a line of them, in out/demo
+	@scripts/demo
+
+install: build  ## installs the program and the library to PREFIX (default /usr/local)
+	cmake --install build/release --prefix $(or $(PREFIX),/usr/local)
+
+format:  ## clang-format over the sources
+	clang-format-16 -i $$(git ls-files '*.cpp' '*.h')
+
+clean:  ## removes build/ and out/
+	rm -rf build out

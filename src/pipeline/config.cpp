@@ -1,0 +1,238 @@
+// One table names every option: its section, key, and how a TOML value becomes a field. The file
+// and the command line both go through it.
+#include "pipeline/config.h"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "core/suggest.h"
+
+namespace shoal {
+namespace {
+
+using Node = const toml::node&;
+
+Error wrong(std::string_view expected, Node got) {
+  std::ostringstream text;
+  got.visit([&](const auto& value) { text << value; });
+  return {ErrorCode::kInvalidArgument, fmt::format("expected {}, got {}", expected, text.str())};
+}
+
+Result<void> read_text(std::string& field, Node node) {
+  const auto value = node.value_exact<std::string>();
+  if (!value) return wrong("a text in quotes", node);
+  field = *value;
+  return {};
+}
+
+Result<void> read_flag(bool& field, Node node) {
+  const auto value = node.value_exact<bool>();
+  if (!value) return wrong("true or false", node);
+  field = *value;
+  return {};
+}
+
+Result<void> read_count(int& field, Node node, std::int64_t least, std::int64_t most) {
+  const auto value = node.value_exact<std::int64_t>();
+  if (!value || *value < least || *value > most) {
+    return wrong(fmt::format("a whole number from {} to {}", least, most), node);
+  }
+  field = static_cast<int>(*value);
+  return {};
+}
+
+Result<double> read_number(Node node, double least, double most) {
+  const auto value = node.value<double>();
+  if (!value || node.is_boolean() || !(*value >= least && *value <= most)) {
+    return wrong(fmt::format("a number from {} to {}", least, most), node);
+  }
+  return *value;
+}
+
+Result<void> read_share(float& field, Node node) {
+  field = static_cast<float>(SHOAL_TRY(read_number(node, 0, 1)));
+  return {};
+}
+
+Result<Size> parse_shape(std::string_view text, Node node) {
+  Size size;
+  const char* end = text.data() + text.size();
+  const auto width = std::from_chars(text.data(), end, size.width);
+  if (width.ec == std::errc() && width.ptr != end && *width.ptr == 'x') {
+    const auto height = std::from_chars(width.ptr + 1, end, size.height);
+    const bool whole = height.ec == std::errc() && height.ptr == end;
+    if (whole && size.width > 0 && size.height > 0 && size.width <= 8192 && size.height <= 8192) {
+      return size;
+    }
+  }
+  return wrong("shapes such as \"640x384\" (width x height, at most 8192)", node);
+}
+
+Result<void> read_shapes(std::vector<Size>& field, Node node) {
+  const toml::array* list = node.as_array();
+  if (list == nullptr) return wrong("a list such as [\"640x640\", \"640x384\"]", node);
+  field.clear();
+  for (const toml::node& item : *list) {
+    field.push_back(SHOAL_TRY(parse_shape(item.value_or(std::string_view()), node)));
+  }
+  return {};
+}
+
+Result<void> read_names(std::vector<std::string>& field, Node node) {
+  const toml::array* list = node.as_array();
+  if (list == nullptr) return wrong("a list of names", node);
+  field.clear();
+  for (const toml::node& item : *list) {
+    SHOAL_TRY(read_text(field.emplace_back(), item));
+  }
+  return {};
+}
+
+Result<void> read_classes(std::vector<int>& field, Node node) {
+  const toml::array* list = node.as_array();
+  if (list == nullptr) return wrong("a list of class numbers such as [0, 2]", node);
+  field.clear();
+  for (const toml::node& item : *list) {
+    SHOAL_TRY(read_count(field.emplace_back(), item, 0, 1'000'000));
+  }
+  return {};
+}
+
+Result<void> read_delay(std::chrono::microseconds& field, Node node) {
+  const double milliseconds = SHOAL_TRY(read_number(node, 0, 60'000));
+  field = std::chrono::microseconds(static_cast<std::int64_t>(milliseconds * 1000));
+  return {};
+}
+
+Result<void> read_when_full(WhenFull& field, Node node) {
+  const auto value = node.value_or(std::string_view());
+  if (value != "wait" && value != "reject") return wrong("\"wait\" or \"reject\"", node);
+  field = value == "wait" ? WhenFull::kWait : WhenFull::kReject;
+  return {};
+}
+
+struct Option {
+  std::string_view section;
+  std::string_view key;
+  Result<void> (*read)(Config&, Node);
+};
+
+#define SHOAL_OPTION(section, key, expression) \
+  Option { section, key, [](Config& c, Node n) -> Result<void> { return expression; } }
+
+constexpr std::array kOptions{
+    SHOAL_OPTION("model", "path", read_text(c.detector.model, n)),
+    SHOAL_OPTION("model", "family", read_text(c.detector.family, n)),
+    SHOAL_OPTION("model", "names", read_names(c.detector.class_names, n)),
+    SHOAL_OPTION("model", "shapes", read_shapes(c.detector.shapes, n)),
+    SHOAL_OPTION("model", "engine", read_text(c.detector.engine, n)),
+    SHOAL_OPTION("model", "precision", read_text(c.detector.precision, n)),
+    SHOAL_OPTION("model", "batch", read_count(c.detector.batch_max, n, 1, 1024)),
+    SHOAL_OPTION("model", "lanes", read_count(c.detector.lanes, n, 0, 256)),
+    SHOAL_OPTION("scheduler", "queue_delay_ms", read_delay(c.detector.queue_delay, n)),
+    SHOAL_OPTION("scheduler", "requests_max", read_count(c.detector.requests_max, n, 1, 65536)),
+    SHOAL_OPTION("scheduler", "when_full", read_when_full(c.detector.when_full, n)),
+    SHOAL_OPTION("detect", "conf", read_share(c.detector.confidence, n)),
+    SHOAL_OPTION("detect", "iou", read_share(c.detector.iou, n)),
+    SHOAL_OPTION("detect", "max_det", read_count(c.detector.max_det, n, 1, 100'000)),
+    SHOAL_OPTION("detect", "agnostic", read_flag(c.detector.agnostic, n)),
+    SHOAL_OPTION("detect", "classes", read_classes(c.detector.classes, n)),
+    SHOAL_OPTION("decode", "threads", read_count(c.decode_threads, n, 1, 256)),
+    SHOAL_OPTION("decode", "scaled", read_flag(c.scaled_decode, n)),
+};
+
+#undef SHOAL_OPTION
+
+Error unknown(std::string_view what, std::string_view got,
+              const std::vector<std::string>& known) {
+  const std::vector<std::string_view> views(known.begin(), known.end());
+  return {ErrorCode::kInvalidArgument,
+          fmt::format("unknown {} '{}'{}", what, got, suggestion(got, views))};
+}
+
+Result<void> read_option(Config& config, std::string_view section, std::string_view key,
+                         Node node) {
+  std::vector<std::string> names;
+  std::vector<std::string> sections;
+  for (const Option& option : kOptions) {
+    sections.emplace_back(option.section);
+    if (option.section != section) continue;
+    names.push_back(fmt::format("{}.{}", section, option.key));
+    if (option.key != key) continue;
+    const Result<void> read = option.read(config, node);
+    if (read) return read;
+    return Error{read.error().code, fmt::format("{}: {}", names.back(), read.error().message)};
+  }
+  if (names.empty()) return unknown("section", section, sections);
+  return unknown("key", fmt::format("{}.{}", section, key), names);
+}
+
+Result<void> read_table(Config& config, const toml::table& table) {
+  for (const auto& [section, node] : table) {
+    const toml::table* keys = node.as_table();
+    if (keys == nullptr) {
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("'{}' stands outside of a [section]", section.str())};
+    }
+    if (keys->empty()) continue;
+    for (const auto& [key, value] : *keys) {
+      SHOAL_TRY(read_option(config, section.str(), key.str(), value));
+    }
+  }
+  return {};
+}
+
+// toml++ throws; this is the only function that sees it.
+Result<toml::table> parse_toml(std::string_view text) {
+  try {
+    return toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    const auto& begin = error.source().begin;
+    return Error{ErrorCode::kCorruptInput, fmt::format("line {}, column {}: {}", begin.line,
+                                                       begin.column, error.description())};
+  }
+}
+
+}  // namespace
+
+Result<Config> parse_config(std::string_view text, std::string_view name) {
+  const auto prefixed = [name](const Error& error) {
+    return Error{error.code, fmt::format("{}: {}", name, error.message)};
+  };
+  const auto table = parse_toml(text);
+  if (!table) return prefixed(table.error());
+  Config config;
+  const Result<void> read = read_table(config, *table);
+  if (!read) return prefixed(read.error());
+  return config;
+}
+
+Result<Config> load_config(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Error{ErrorCode::kNotFound, path + ": cannot be opened"};
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  return parse_config(text, path);
+}
+
+Result<void> set_option(Config& config, std::string_view name, std::string_view value) {
+  const std::size_t dot = name.find('.');
+  const std::string_view section = name.substr(0, dot);
+  const std::string_view key = dot == std::string_view::npos ? "" : name.substr(dot + 1);
+  // A bare word is a text: --model.precision bf16 needs no quotes.
+  auto table = parse_toml(fmt::format("value = {}", value));
+  if (!table || !table->contains("value") || table->size() != 1) {
+    table = toml::table{{"value", std::string(value)}};
+  }
+  return read_option(config, section, key, *table->get("value"));
+}
+
+}  // namespace shoal

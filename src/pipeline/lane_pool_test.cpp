@@ -1,0 +1,152 @@
+// Goal: lanes answer every request exactly once, with the answer of its own picture, and allocate
+// nothing per picture. Method: a fake engine that reads the class from the pixels; operator new is
+// counted.
+#include "pipeline/lane_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "pipeline/fake_engine_for_test.h"
+#include "pipeline/request_pool.h"
+
+namespace {
+
+std::atomic<long> allocations = 0;
+
+}  // namespace
+
+// The sanitizers bring their own allocator; counting is for plain builds.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define SHOAL_COUNTS_ALLOCATIONS 1
+void* operator new(std::size_t size) {
+  ++allocations;
+  void* memory = std::malloc(size);
+  if (memory == nullptr) std::abort();
+  return memory;
+}
+void* operator new[](std::size_t size) { return operator new(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+#endif
+
+namespace shoal {
+namespace {
+
+// Sends pictures of one level each and checks what comes back.
+class Door final : public Completion {
+ public:
+  Door(LanePool& lanes, std::size_t in_flight) : lanes_(lanes), pool_(in_flight, 300) {}
+
+  // `size` alternates between two shapes if `alternate`.
+  void send(int count, bool alternate = false) {
+    for (int i = 0; i < count; ++i) {
+      auto request = pool_.acquire();
+      const Size size = alternate && i % 2 == 1 ? Size{48, 96} : Size{80, 60};
+      Frame& frame = request->outcome.pixels;
+      const auto bytes = static_cast<std::size_t>(size.width * size.height * 3);
+      const auto level = static_cast<std::uint8_t>(i % 251);
+      std::fill_n(frame.pixels.reserve(bytes), bytes, level);
+      frame.size = frame.source_size = size;
+      frame.pitch_bytes = size.width * 3;
+      request->sequence = level;
+      request->completion = this;
+      request->started = Clock::now();
+      lanes_.submit(std::move(request), Overflow::kBlock);
+    }
+    wait();
+  }
+
+  void complete(std::unique_ptr<Request> request) noexcept override {
+    const Outcome& outcome = request->outcome;
+    if (outcome.error) {
+      ++failed;
+    } else if (outcome.detections.items.size() == 1 &&
+               outcome.detections.items[0].class_id == static_cast<int>(request->sequence) &&
+               outcome.detections.items[0].box.x2 == static_cast<float>(outcome.size.width)) {
+      ++right;
+    } else {
+      ++wrong;
+    }
+    pool_.release(std::move(request));
+  }
+
+  std::atomic<int> right = 0;
+  std::atomic<int> wrong = 0;
+  std::atomic<int> failed = 0;
+
+ private:
+  void wait() {
+    held_.clear();
+    while (held_.size() < pool_.size()) held_.push_back(pool_.acquire());
+    for (auto& request : held_) pool_.release(std::move(request));
+    held_.clear();
+  }
+
+  LanePool& lanes_;
+  RequestPool pool_;
+  std::vector<std::unique_ptr<Request>> held_;
+};
+
+std::unique_ptr<LanePool> lanes_of(FakeEngineOptions options) {
+  return *LanePool::create(std::make_unique<FakeEngine>(std::move(options)), {});
+}
+
+TEST(LanePoolTest, EveryPictureGetsItsOwnAnswer) {
+  const auto lanes = lanes_of({.batch_max = 4, .lanes = 2, .buckets = {{64, 64}, {64, 96}}});
+  Door door(*lanes, 24);
+  door.send(3000, true);
+  EXPECT_EQ(door.right, 3000);
+  EXPECT_EQ(door.wrong, 0);
+  EXPECT_EQ(door.failed, 0);
+}
+
+TEST(LanePoolTest, AFailedRunFailsItsBatchOnly) {
+  const auto lanes = lanes_of({.batch_max = 4, .lanes = 1, .fail_every = 5});
+  Door door(*lanes, 16);
+  door.send(400);
+  EXPECT_EQ(door.right + door.failed, 400);
+  EXPECT_EQ(door.wrong, 0);
+  EXPECT_GE(door.failed, 20);
+  EXPECT_LE(door.failed, 160);
+}
+
+TEST(LanePoolTest, NoBatchIsLargerThanTheEngineAllows) {
+  const auto lanes = lanes_of({.batch_max = 3, .lanes = 2});
+  Door door(*lanes, 64);
+  door.send(1000);
+  const LaneStats stats = lanes->stats();
+  EXPECT_LE(stats.batches.rbegin()->first, 3);
+  std::int64_t pictures = 0;
+  for (const auto& [size, count] : stats.batches) pictures += size * count;
+  EXPECT_EQ(pictures, 1000);
+}
+
+TEST(LanePoolTest, ARequestAfterCloseIsAnsweredAsCancelled) {
+  const auto lanes = lanes_of({});
+  Door door(*lanes, 4);
+  lanes->close();
+  door.send(3);
+  EXPECT_EQ(door.failed, 3);
+}
+
+TEST(LanePoolTest, AWarmLaneAllocatesNothingPerPicture) {
+#ifndef SHOAL_COUNTS_ALLOCATIONS
+  GTEST_SKIP() << "a sanitizer's allocator is in use";
+#endif
+  const auto lanes = lanes_of({.batch_max = 4, .lanes = 2, .buckets = {{64, 64}, {64, 96}}});
+  Door door(*lanes, 24);
+  door.send(500, true);
+  const long before = allocations;
+  door.send(1000, true);
+  EXPECT_EQ(allocations - before, 0);
+  EXPECT_EQ(door.right, 1500);
+}
+
+}  // namespace
+}  // namespace shoal
