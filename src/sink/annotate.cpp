@@ -141,7 +141,7 @@ Colour text_colour(Colour background) {
 }
 
 int line_width(Size picture) {
-  return std::max(1, static_cast<int>(std::lround((picture.width + picture.height) * 0.001)));
+  return std::max(1, static_cast<int>(std::lround((picture.width + picture.height) * 0.00147)));
 }
 
 int font_size(Size picture) {
@@ -152,8 +152,8 @@ int font_size(Size picture) {
 struct Annotator::State {
   std::vector<std::string> class_names;
   std::unique_ptr<PangoLayout, FreeObject> layout;
-  int font = 0;   // pixels; of the layout and of all masks
-  int widest = 0; // pixels; masks were made to fit into this
+  int font = 0;    // pixels; of the layout and of all masks
+  int widest = 0;  // pixels; masks were made to fit into this
   std::unordered_map<std::string, TextMask> masks;
   std::size_t mask_bytes = 0;
   std::string text;
@@ -164,6 +164,8 @@ struct Annotator::State {
   void prepare(Size picture);
   const TextMask& mask(const Detection& detection);
   TextMask render();
+  void measure(const Canvas& canvas, Size source, const Detections& detections);
+  void draw_boxes(const Canvas& canvas, const Detections& detections);
   void write_label(const Detection& detection, bool with_confidence);
   int padding() const { return std::max(1, font / 5); }
 };
@@ -277,59 +279,69 @@ TextMask Annotator::State::render() {
   return mask;
 }
 
-void Annotator::draw(const Canvas& canvas, Size source, const Detections& detections) {
-  if (detections.items.empty() || canvas.size.width <= 0 || canvas.size.height <= 0) return;
-  State& state = *state_;
-  state.prepare(canvas.size);
+// Boxes in pixels of the canvas, lines included, and the labels' sizes.
+void Annotator::State::measure(const Canvas& canvas, Size source, const Detections& detections) {
   const int line = line_width(canvas.size);
   const float x_scale = static_cast<float>(canvas.size.width) / static_cast<float>(source.width);
   const float y_scale = static_cast<float>(canvas.size.height) / static_cast<float>(source.height);
-  state.requests.clear();
-  state.texts.clear();
+  // The line is centred on the edge; at the picture's border it moves inside, so that a box that
+  // fills the picture is seen.
+  const auto edge = [line](float at, float scale, int limit) {
+    const int first = static_cast<int>(std::lround(at * scale)) - line / 2;
+    return std::clamp(first, 0, std::max(0, limit - line));
+  };
+  requests.clear();
+  texts.clear();
   for (const Detection& detection : detections.items) {
-    // The line is centred on the edge; at the picture's border it moves inside, so that a box that
-    // fills the picture is seen.
-    const auto edge = [line](float at, float scale, int limit) {
-      const int first = static_cast<int>(std::lround(at * scale)) - line / 2;
-      return std::clamp(first, 0, std::max(0, limit - line));
-    };
-    PixelRect box;
-    box.left = edge(detection.box.x1, x_scale, canvas.size.width);
-    box.top = edge(detection.box.y1, y_scale, canvas.size.height);
-    box.right = edge(detection.box.x2, x_scale, canvas.size.width) + line;
-    box.bottom = edge(detection.box.y2, y_scale, canvas.size.height) + line;
-    const TextMask& mask = state.mask(detection);
-    state.requests.push_back({box, mask.size});
-    state.texts.push_back(&mask);
+    const PixelRect box = {edge(detection.box.x1, x_scale, canvas.size.width),
+                           edge(detection.box.y1, y_scale, canvas.size.height),
+                           edge(detection.box.x2, x_scale, canvas.size.width) + line,
+                           edge(detection.box.y2, y_scale, canvas.size.height) + line};
+    const TextMask& text_mask = mask(detection);
+    requests.push_back({box, text_mask.size});
+    texts.push_back(&text_mask);
   }
+}
 
-  state.order.resize(detections.items.size());
-  std::iota(state.order.begin(), state.order.end(), std::size_t{0});
-  const auto area = [&](std::size_t i) {
-    const PixelRect& box = state.requests[i].box;
+// Large boxes first, so that small ones lie on top; of equals the most confident last.
+void Annotator::State::draw_boxes(const Canvas& canvas, const Detections& detections) {
+  const auto area = [this](std::size_t i) {
+    const PixelRect& box = requests[i].box;
     return static_cast<std::int64_t>(box.width()) * box.height();
   };
-  std::sort(state.order.begin(), state.order.end(), [&](std::size_t a, std::size_t b) {
+  order.resize(requests.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return area(a) != area(b) ? area(a) > area(b) : a > b;
   });
-  for (const std::size_t i : state.order) {
-    const PixelRect& box = state.requests[i].box;
+  const int line = line_width(canvas.size);
+  for (const std::size_t i : order) {
+    const PixelRect& box = requests[i].box;
     const Colour colour = class_colour(detections.items[i].class_id);
     const PixelRect inner = grown(box, -line);
     // A thin seam of the text's colour keeps the line visible on a ground of its own colour.
     const int seam = line >= 2 ? std::max(1, line / 4) : 0;
-    if (seam > 0 && inner.width() > 2 * seam && inner.height() > 2 * seam) {
-      fill_frame(canvas, inner, grown(inner, -seam), text_colour(colour));
-    }
-    if (inner.width() > 0 && inner.height() > 0) {
-      fill_frame(canvas, box, inner, colour);
-    } else {
+    const PixelRect open = grown(inner, -seam);
+    if (inner.width() <= 0 || inner.height() <= 0) {
       fill(canvas, box, colour);
+      continue;
     }
+    if (seam > 0 && open.width() > 0 && open.height() > 0) {
+      fill_frame(canvas, inner, open, text_colour(colour));
+    }
+    fill_frame(canvas, box, inner, colour);
   }
+}
 
+void Annotator::draw(const Canvas& canvas, Size source, const Detections& detections) {
+  if (detections.items.empty() || canvas.size.width <= 0 || canvas.size.height <= 0) return;
+  State& state = *state_;
+  state.prepare(canvas.size);
+  state.measure(canvas, source, detections);
+  state.draw_boxes(canvas, detections);
   const auto places = place_labels(canvas.size, state.requests);
-  for (std::size_t i = 0; i < places.size(); ++i) {
+  // Backwards: where labels touch, the more confident one lies on top.
+  for (std::size_t i = places.size(); i-- > 0;) {
     if (!places[i]) continue;
     const Colour plate = class_colour(detections.items[i].class_id);
     fill(canvas, *places[i], plate);

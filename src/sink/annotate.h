@@ -35,7 +35,7 @@ struct Colour {
 // Black or white, whichever has the higher contrast on it by WCAG 2's relative luminance.
 [[nodiscard]] Colour text_colour(Colour background);
 
-// Pixels, by the size of the picture: 1 and 8 at 64x64, 3 and 26 at 1080p, 14 and 119 at
+// Pixels, by the size of the picture: 1 and 8 at 64x64, 4 and 26 at 1080p, 21 and 119 at
 // 8000x6000.
 [[nodiscard]] int line_width(Size picture);
 [[nodiscard]] int font_size(Size picture);
@@ -50,8 +50,8 @@ class Annotator {
 
   // Boxes are in pixels of `source` and are scaled to the canvas where that is smaller. A label
   // ("person 0.91", "#3 person 0.91") lies at its box and inside the picture, where it covers
-  // other labels least; one that would hide more than half of another is left out, as neither
-  // could be read. Large boxes are drawn first.
+  // other labels least. One of which more confident ones would still hide more than a quarter is
+  // left out, as it could not be read; its box stays. Large boxes are drawn first.
   //
   // Cost     touches only the lines and labels: about 0.1 ms a label.
   void draw(const Canvas& canvas, Size source, const Detections& detections);

@@ -10,11 +10,11 @@
 namespace shoal {
 
 struct AnnotatedOptions {
-  std::string directory;                 // made if missing
-  std::vector<std::string> class_names;  // labels; a class beyond its end is named "class_7"
+  std::string directory = {};                 // made if missing
+  std::vector<std::string> class_names = {};  // labels; a class beyond its end is named "class_7"
   // Folders that pictures of this run are read from. Where one of them is `directory`, nothing is
   // written under an input's name: bus.jpg becomes bus.annotated.jpg.
-  std::vector<std::string> input_folders;
+  std::vector<std::string> input_folders = {};
   int max_open_videos = 4;  // encoders kept open; the least recently used one is closed first
 };
 

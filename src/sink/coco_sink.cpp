@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::string_view kArrayEnd = "\n]\n";
 constexpr int kCocoClasses = 80;
+constexpr int kMaxWarnings = 5;
 // COCO's dataset numbers its categories 1 to 90 and has none for these.
 constexpr std::array kCocoGaps = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83};
 
@@ -102,10 +103,10 @@ class CocoSink final : public Sink {
   void warn_if_shared(const std::string& source, const std::string& key, bool video) {
     const std::hash<std::string> hash;
     if (video && !videos_.insert(hash(source)).second) return;
-    if (keys_.insert(hash(key)).second) return;
+    if (keys_.insert(hash(key)).second || ++shared_ > kMaxWarnings) return;
     log(LogLevel::kWarn, "sink",
-        "{}: another source has this stem too; in {} both have the same image_id", source,
-        file_.path());
+        "{}: another source has this stem too; in {} both have the same image_id{}", source,
+        file_.path(), shared_ == kMaxWarnings ? " (further ones are not reported)" : "");
   }
 
   void append_entry(const Detection& detection) {
@@ -133,6 +134,7 @@ class CocoSink final : public Sink {
   fmt::memory_buffer image_id_;
   std::unordered_set<std::size_t> videos_;  // hashes of sources
   std::unordered_set<std::size_t> keys_;    // hashes of stems
+  int shared_ = 0;
 };
 
 }  // namespace

@@ -10,8 +10,8 @@
 namespace shoal {
 
 struct CocoOptions {
-  std::string path;  // overwritten; missing folders are made; "-" is standard output
-  std::vector<std::string> class_names;  // decide how classes become category_id, see below
+  std::string path = {};  // overwritten; missing folders are made; "-" is standard output
+  std::vector<std::string> class_names = {};  // decide how classes become category_id, see below
 };
 
 // A regular file is a complete JSON array after every write(), so a kill or a full disk leaves

@@ -11,8 +11,8 @@
 namespace shoal {
 
 struct JsonlOptions {
-  std::string path;  // overwritten; missing folders are made; "-" is standard output
-  std::vector<std::string> class_names;  // a class beyond its end is named "class_7"
+  std::string path = {};  // overwritten; missing folders are made; "-" is standard output
+  std::vector<std::string> class_names = {};  // a class beyond its end is named "class_7"
 };
 
 // Every line is in the file when write() returns: it can be followed, and it survives a kill. On a

@@ -1,6 +1,7 @@
 // Where labels go: pure geometry, in whole pixels.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
@@ -29,8 +30,8 @@ struct LabelRequest {
 
 // A place for each label, in the order of the requests: earlier ones choose first. Inside the
 // picture; touching its box or inside it; covering earlier labels least, then other boxes least.
-// None where the label does not fit into the picture, or where it and an earlier label would hide
-// more than half of each other.
+// None where the label does not fit into the picture, or where earlier labels would hide more than
+// a quarter of it.
 //
 // Cost     quadratic in the number of labels: 300 take about 2 ms.
 [[nodiscard]] std::vector<std::optional<PixelRect>> place_labels(

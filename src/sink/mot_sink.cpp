@@ -34,8 +34,9 @@ class MotSink final : public Sink {
     for (const Detection& detection : outcome.detections.items) {
       const std::int64_t id =
           detection.track_id ? static_cast<std::int64_t>(*detection.track_id) : -1;
-      fmt::format_to(std::back_inserter(lines_), "{},{},{:.2f},{:.2f},{:.2f},{:.2f},{:.4f},-1,-1,-1\n",
-                     frame, id, detection.box.x1, detection.box.y1, detection.box.width(),
+      fmt::format_to(std::back_inserter(lines_),
+                     "{},{},{:.2f},{:.2f},{:.2f},{:.2f},{:.4f},-1,-1,-1\n", frame, id,
+                     detection.box.x1, detection.box.y1, detection.box.width(),
                      detection.box.height(), detection.confidence);
     }
     SHOAL_TRY(file_.append(view_of(lines_)));

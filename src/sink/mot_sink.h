@@ -9,7 +9,7 @@
 namespace shoal {
 
 struct MotOptions {
-  std::string path;  // of the first video; overwritten; missing folders are made
+  std::string path = {};  // of the first video; overwritten; missing folders are made
 };
 
 // Frames count from 1; id is -1 without a track, as in MOT's detection files. Pictures together

@@ -64,7 +64,7 @@ Result<void> PictureEncoder::State::open_png(Size size) {
   png->height = size.height;
   png->pix_fmt = AV_PIX_FMT_RGB24;
   png->time_base = {1, 1};
-  png->compression_level = 3;  // a third of the time of zlib's default, 4 % larger
+  png->compression_level = 3;  // speed before size
   av_opt_set(png->priv_data, "pred", "sub", 0);
   const int status = avcodec_open2(png.get(), codec, nullptr);
   if (status < 0) {

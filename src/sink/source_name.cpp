@@ -14,6 +14,7 @@ namespace shoal {
 namespace {
 
 constexpr std::size_t kMaxStemBytes = 200;
+constexpr int kMaxWarnings = 5;
 
 std::string_view cut_at(std::string_view text, std::string_view any_of) {
   return text.substr(0, text.find_first_of(any_of));
@@ -104,8 +105,11 @@ std::string OutputNames::first_free(std::string_view source, std::string_view st
   for (;;) {
     std::string candidate = fmt::format("{}-{}", base, number++);
     if (!take(candidate)) continue;
-    log(LogLevel::kWarn, "sink", "{}: another source is called \"{}\" too; this one's output is {}",
-        source, base, candidate);
+    if (++clashes_ <= kMaxWarnings) {
+      log(LogLevel::kWarn, "sink",
+          "{}: another source is called \"{}\" too; this one's output is {}{}", source, base,
+          candidate, clashes_ == kMaxWarnings ? " (further ones are not reported)" : "");
+    }
     return candidate;
   }
 }

@@ -30,7 +30,8 @@ namespace shoal {
 // The class's name, or "class_7" where the model has none for it.
 void append_class_name(std::string& text, const std::vector<std::string>& names, int class_id);
 
-// Hands out names; one that is taken becomes "<stem>-2", "<stem>-3" and so on, which is logged.
+// Hands out names; one that is taken becomes "<stem>-2", "<stem>-3" and so on, which is
+// logged for the first few.
 //
 // Cost     16 to 50 bytes of memory a name: hashes are kept, not names. Two names with the same
 //          64-bit hash would give a "-2" too many, and nothing worse.
@@ -53,6 +54,7 @@ class OutputNames {
   std::unordered_set<std::size_t> frame_stems_;     // stems of videos
   std::unordered_set<std::size_t> frame_like_;      // "x" of pictures "x_12"
   std::unordered_map<std::size_t, int> next_try_;   // stem -> number; repeated stems only
+  int clashes_ = 0;
 };
 
 }  // namespace shoal

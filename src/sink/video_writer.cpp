@@ -86,6 +86,7 @@ Result<void> VideoWriter::State::open_encoder() {
   codec->colorspace = AVCOL_SPC_BT709;
   codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   codec->thread_count = 2;  // the lanes need the cores more
+  codec->log_level_offset = AV_LOG_INFO - AV_LOG_ERROR;  // of its talk, errors only
   av_opt_set(codec->priv_data, "preset", "veryfast", 0);
   av_opt_set(codec->priv_data, "crf", "23", 0);
   const int status = avcodec_open2(codec.get(), x264, nullptr);
@@ -99,7 +100,9 @@ Result<void> VideoWriter::State::open_encoder() {
 
 Result<void> VideoWriter::State::open_scaler() {
   scaler.reset(sws_getContext(size.width, size.height, AV_PIX_FMT_RGB24, size.width, size.height,
-                              AV_PIX_FMT_YUV420P, SWS_BILINEAR, nullptr, nullptr, nullptr));
+                              AV_PIX_FMT_YUV420P,
+                              SWS_BILINEAR | SWS_FULL_CHR_H_INP | SWS_ACCURATE_RND, nullptr,
+                              nullptr, nullptr));
   frame.reset(av_frame_alloc());
   packet.reset(av_packet_alloc());
   if (!scaler || !frame || !packet) {
@@ -137,6 +140,7 @@ Result<void> VideoWriter::State::open_file() {
                  fmt::format("{}: cannot be opened: {}; expected a file that can be written to",
                              path, ffmpeg_message(status))};
   }
+  format->flags |= AVFMT_FLAG_FLUSH_PACKETS;  // a fragment is in the file when it is complete
   AVDictionary* options = nullptr;
   av_dict_set(&options, "movflags", "frag_keyframe+empty_moov+default_base_moof", 0);
   av_dict_set_int(&options, "video_track_timescale", kTicksPerSecond, 0);
@@ -185,7 +189,7 @@ Result<void> VideoWriter::write(const ImageView& image, std::chrono::nanoseconds
   const auto since = (time - *state.first_time).count();
   // Ticks of 1/90000 s, rounded; nanoseconds of 29 hours times 9 still fit in 64 bits.
   std::int64_t tick = (since / 1000 * 9 + 50) / 100;
-  if (tick <= state.last_tick) tick = state.last_tick + std::max<std::int64_t>(1, state.ticks_per_frame);
+  if (tick <= state.last_tick) tick = state.last_tick + state.ticks_per_frame;
   if (state.last_tick >= 0) state.ticks_per_frame = tick - state.last_tick;
   state.last_tick = tick;
 

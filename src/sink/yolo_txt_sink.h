@@ -9,7 +9,7 @@
 namespace shoal {
 
 struct YoloTxtOptions {
-  std::string directory;   // files go to <directory>/labels; made if missing
+  std::string directory = {};   // files go to <directory>/labels; made if missing
   bool save_conf = false;  // append the confidence
 };
 
