@@ -8,19 +8,24 @@
 
 namespace shoal {
 
-// Median distance of decoded centres from the centres of their cells, in strides. Small (below 2)
-// where the graph decodes on the grid of `size`; large where it gives raw offsets, or where
-// another grid is baked in.
-//
-// Shapes   output `index` of the graph is [1, 4+C, N] (channels_first) or [1, N, 4+C or 5+C], cells
-//          row by row within a stride, `anchors` planes of cells a stride
-// Cost     compiles and runs the graph once in f32 on one core.
-[[nodiscard]] Result<double> centre_distance(const GraphPointer& fixed, std::size_t index,
-                                             bool channels_first, int anchors,
-                                             std::span<const int> strides, Size size);
+// Where the cells of an output lie.
+struct CellGrid {
+  std::size_t output = 0;       // index of the output in the graph
+  bool channels_first = false;  // [batch, channels, N] or [batch, N, channels]
+  int anchors = 1;              // planes of cells a stride, one after the other
+  std::span<const int> strides;
+  Size size;                    // of the network's input
+};
 
-// For [N, channels] tensors of one anchor a cell.
-[[nodiscard]] Result<bool> looks_decoded(const GraphPointer& fixed, std::size_t index,
-                                         std::span<const int> strides, Size size);
+// Median distance of the output's first two channels from the centres of their cells, in strides.
+// Small (below kOnGrid) where the graph decodes on the grid of `size`; large where it gives raw
+// offsets, or where another grid is baked in.
+//
+// REQUIRES: `fixed` has static shapes.
+// Cost      compiles and runs the graph once in f32 on one core.
+[[nodiscard]] Result<double> centre_distance(const GraphPointer& fixed, InputLayout layout,
+                                             const CellGrid& grid);
+
+inline constexpr double kOnGrid = 3.0;
 
 }  // namespace shoal

@@ -18,6 +18,7 @@
 
 #include "engine/class_names.h"
 #include "engine/family.h"
+#include "engine/openvino/batch.h"
 #include "engine/openvino/graph_cost.h"
 #include "engine/openvino/grid_probe.h"
 #include "engine/sidecar.h"
@@ -191,9 +192,13 @@ Result<void> narrow_by_probe(const Draft& draft, std::vector<FamilyMatch>& match
   };
   if (matches.size() < 2 || std::none_of(matches.begin(), matches.end(), differs)) return {};
   const FamilyMatch& match = matches.front();
-  const auto index = static_cast<std::size_t>(match.outputs.front());
-  const bool decoded = SHOAL_TRY(looks_decoded(draft.fixed, index, match.head.strides,
-                                               draft.model.description.input.size));
+  const CellGrid grid{.output = static_cast<std::size_t>(match.outputs.front()),
+                      .channels_first = false,
+                      .anchors = 1,
+                      .strides = match.head.strides,
+                      .size = draft.model.description.input.size};
+  const bool decoded =
+      SHOAL_TRY(centre_distance(draft.fixed, draft.model.layout, grid)) < kOnGrid;
   std::erase_if(matches, [&](FamilyMatch& m) { return m.row->decoded != decoded; });
   for (FamilyMatch& m : matches) {
     m.why += decoded ? "; a trial run gives network pixels" : "; a trial run gives raw offsets";
@@ -325,6 +330,24 @@ void describe(Draft& draft, FamilyMatch match) {
   description.flops = cost.flops / batch;
 }
 
+// Some exports have a symbolic batch in front and a baked one inside.
+void check_dynamic_batch(Draft& draft, FamilyMatch& match) {
+  ModelDescription& description = draft.model.description;
+  if (!description.dynamic_batch) return;
+  constexpr std::int64_t kTrial = 3;
+  const auto graph = with_input(
+      draft.model.graph, input_shape(draft.model.layout, kTrial, description.input.size));
+  bool follows = graph.has_value();
+  for (std::size_t i = 0; follows && i < (*graph)->outputs().size(); ++i) {
+    const ov::PartialShape shape = (*graph)->output(i).get_partial_shape();
+    follows = shape.is_static() && shape[0].get_length() == kTrial;
+  }
+  if (follows) return;
+  description.dynamic_batch = false;
+  description.baked_batch = 1;
+  match.why += "; the input's batch is symbolic, but 1 is baked in behind it";
+}
+
 Result<ImportedModel> recognise(Draft& draft, const std::vector<std::string>& class_names) {
   const std::string task = metadata_value(draft.metadata, "task");
   if (!task.empty() && task != "detect") {
@@ -342,6 +365,7 @@ Result<ImportedModel> recognise(Draft& draft, const std::vector<std::string>& cl
   SHOAL_TRY(describe_classes(draft, match));
   describe_input(draft, *match.row);
   arrange_outputs(draft, match, facts);
+  check_dynamic_batch(draft, match);
   describe(draft, std::move(match));
   return std::move(draft.model);
 }

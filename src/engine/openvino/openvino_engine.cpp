@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "engine/cores.h"
+#include "engine/openvino/bucket.h"
 #include "engine/openvino/compile.h"
+#include "engine/openvino/execution_plan.h"
 
 namespace shoal {
 namespace {
@@ -57,6 +59,21 @@ Result<void> check_options(const EngineOptions& options) {
   return {};
 }
 
+// "openvino bf16, 2 lanes, batch 8 spread (...)"; one clause a bucket where there are several.
+std::string summarise(const OpenVinoEngine::Parts& parts, const std::vector<std::string>& plans) {
+  std::string text = fmt::format("openvino {}, {} {}, batch {} ", to_string(parts.precision),
+                                 parts.lanes, parts.lanes == 1 ? "lane" : "lanes",
+                                 parts.batch_max);
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    if (plans.size() > 1) {
+      text += fmt::format("{}{}x{} ", i > 0 ? ", " : "", parts.buckets[i].size.width,
+                          parts.buckets[i].size.height);
+    }
+    text += plans[i];
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>> load_openvino_engine(ImportedModel model,
@@ -68,24 +85,30 @@ Result<std::unique_ptr<Engine>> load_openvino_engine(ImportedModel model,
   const bool latency = options.mode == PerformanceMode::kLatency;
   parts.lanes = options.lanes > 0 ? options.lanes : (latency ? 1 : cores);
   parts.batch_max = options.batch_max;
-  const CompileSettings settings{.precision = parts.precision,
-                                 .streams = parts.lanes,
-                                 .threads = std::max(parts.lanes, cores),
-                                 .cache_folder = options.compile_cache};
-  const std::string path = model.description.path;
+  const PlanRequest request{.model = &model,
+                            .settings = {.precision = parts.precision,
+                                         .streams = parts.lanes,
+                                         .threads = std::max(parts.lanes, cores),
+                                         .cache_folder = options.compile_cache},
+                            .execution = options.execution,
+                            .batch_max = options.batch_max,
+                            .lanes = parts.lanes,
+                            .cache_file = options.plan_cache};
   std::vector<Size> sizes = options.buckets;
   if (sizes.empty()) sizes.push_back(model.description.input.size);
-  return catching(ErrorCode::kUnsupported, path, [&]() -> Result<std::unique_ptr<Engine>> {
-    for (const Size size : sizes) {
-      const GraphPointer fixed = reshaped(model.graph, model.layout, 1, size);
-      parts.buckets.push_back(
-          {size, compile(fixed, model.layout, model.description.input, settings), {}});
-    }
-    parts.summary = fmt::format("openvino {}, {} {}, batch spread", to_string(parts.precision),
-                                parts.lanes, parts.lanes == 1 ? "lane" : "lanes");
-    parts.model = std::move(model.description);
-    return std::unique_ptr<Engine>(std::make_unique<OpenVinoEngine>(std::move(parts)));
-  });
+  std::vector<std::string> plans;
+  for (const Size size : sizes) {
+    const GraphPointer fixed = SHOAL_TRY(bucket_graph(model, size));
+    parts.buckets.push_back(SHOAL_TRY(
+        catching(ErrorCode::kUnsupported, model.description.path, [&]() -> Result<CompiledBucket> {
+          return CompiledBucket{
+              size, compile(fixed, model.layout, model.description.input, request.settings), {}};
+        })));
+    plans.push_back(SHOAL_TRY(plan_execution(request, parts.buckets.back())));
+  }
+  parts.summary = summarise(parts, plans);
+  parts.model = std::move(model.description);
+  return std::unique_ptr<Engine>(std::make_unique<OpenVinoEngine>(std::move(parts)));
 }
 
 }  // namespace shoal

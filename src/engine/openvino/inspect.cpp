@@ -1,0 +1,73 @@
+#include "engine/openvino/inspect.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/openvino/batch.h"
+#include "engine/openvino/bucket.h"
+#include "engine/openvino/compile.h"
+#include "engine/openvino/graph_cost.h"
+#include "engine/openvino/trial.h"
+
+namespace shoal {
+namespace {
+
+// Three fifths as high, which is about 16:9; still a multiple of the largest stride.
+Size rectangle_of(const ModelDescription& model) {
+  const int stride = model.stride_max;
+  const int height = std::max(1, model.input.size.height * 3 / 5 / stride) * stride;
+  return {model.input.size.width, height};
+}
+
+// Whether two pictures in one call give what each gives alone.
+Result<void> try_batched(const ImportedModel& model, const GraphPointer& single) {
+  constexpr int kBatch = 2;
+  const GraphPointer pair = SHOAL_TRY(graph_at(model, model.description.input.size, kBatch));
+  return catching(ErrorCode::kUnsupported, "trial run", [&]() -> Result<void> {
+    const CompileSettings settings{.precision = Precision::kFp32, .cache_folder = {}};
+    const InputDescription& input = model.description.input;
+    auto alone = compile(single, model.layout, input, settings);
+    auto together = compile(pair, model.layout, input, settings);
+    if (same_bits(run_trial(alone, kBatch), run_trial(together, kBatch))) return {};
+    return Error{ErrorCode::kUnsupported,
+                 "pictures in a batch of 2 differ from the same pictures alone"};
+  });
+}
+
+}  // namespace
+
+Result<ModelInspection> inspect_imported(ImportedModel model, const EngineOptions& options) {
+  ModelInspection inspection;
+  const auto refuse = [&](std::string what, const Error& error) {
+    inspection.refusals.push_back({std::move(what), error.message});
+  };
+  const Size exported = model.description.input.size;
+  auto single = bucket_graph(model, exported);
+  if (single) {
+    const GraphCost cost = graph_cost(**single);
+    inspection.weight_bytes = cost.weight_bytes;
+    inspection.activation_bytes = cost.activation_bytes;
+    if (auto batched = try_batched(model, *single); !batched) {
+      refuse("batched execution", batched.error());
+    }
+  } else {
+    refuse("any execution", single.error());
+  }
+  std::vector<Size> buckets = options.buckets;
+  if (buckets.empty()) buckets.push_back(rectangle_of(model.description));
+  for (const Size size : buckets) {
+    if (size == exported) continue;
+    if (auto graph = bucket_graph(model, size); !graph) {
+      refuse(fmt::format("bucket {}x{}", size.width, size.height), graph.error());
+    }
+  }
+  inspection.io_bytes = std::int64_t{3} * exported.width * exported.height;
+  for (const OutputDescription& output : model.description.outputs) {
+    inspection.io_bytes += 4 * output.shape.element_count();
+  }
+  inspection.model = std::move(model.description);
+  return inspection;
+}
+
+}  // namespace shoal
