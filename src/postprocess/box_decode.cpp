@@ -233,7 +233,8 @@ Result<void> validate(HeadView outputs, const HeadDescription& head, Size networ
 }  // namespace
 
 Result<void> decode_boxes(Candidates& out, HeadView outputs, const HeadDescription& head,
-                          Size network, const BoxDecodeOptions& options, BoxDecodeScratch& scratch) {
+                          Size network, const BoxDecodeOptions& options,
+                          BoxDecodeScratch& scratch) {
   SHOAL_CHECK(options.max_candidates >= 1, "at least one candidate is kept");
   SHOAL_CHECK(options.instructions <= best_instruction_set(), "this machine lacks the set");
   out.clear();

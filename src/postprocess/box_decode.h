@@ -22,7 +22,7 @@ struct BoxDecodeOptions {
   bool multi_label = false;
   // Wanted class ids; empty: all. As in Ultralytics the best class is chosen first: an anchor whose
   // best class is not wanted gives nothing.
-  std::vector<std::int32_t> classes;
+  std::vector<std::int32_t> classes{};
   // Most candidates of one picture; of more, the best by score are kept (ties: lower anchor, then
   // lower class) and Candidates::truncated is set. Memory of the scratch grows with it.
   std::int32_t max_candidates = 30000;
@@ -55,8 +55,8 @@ struct BoxDecodeScratch {
 //   xywh_scores, xywh_objectness_scores  centre and size in network pixels; N is not checked
 //                   against `network`, because anchors a cell differ between versions
 //   end_to_end      corners in network pixels; rows with a class id that is no class are dropped
-//   yolox           cell (i, j) of stride s: centre ((x + i) s, (y + j) s), size exp(w) s, exp(h) s;
-//                   floor(side / s) cells a side, strides in the head's order
+//   yolox           cell (i, j) of stride s: centre ((x + i) s, (y + j) s), size exp(w) s and
+//                   exp(h) s; floor(side / s) cells a side, strides in the head's order
 //   gfl_distances   left, top, right, bottom in strides from ((i + o) s, (j + o) s), o the head's
 //                   cell_offset; ceil(side / s) cells a side
 //   gfl_bins        the same; each distance is the mean of its bins 0, 1, .. under their softmax

@@ -22,7 +22,7 @@ struct PostprocessOptions {
   float iou = 0.7F;          // overlap above it suppresses
   std::int32_t max_det = 300;
   std::int32_t max_candidates = 30000;  // of one picture before suppression
-  std::vector<std::int32_t> classes;    // wanted class ids; empty: all
+  std::vector<std::int32_t> classes{};    // wanted class ids; empty: all
   bool agnostic = false;                // boxes of different classes suppress each other
   bool multi_label = false;             // every class above the threshold counts, not only the best
 };

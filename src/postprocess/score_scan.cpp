@@ -19,7 +19,8 @@ float sigmoid(float logit) { return 1.0F / (1.0F + std::exp(-logit)); }
 // Collects hits, never more than twice the limit: when full, the better half stays.
 class HitCollector {
  public:
-  HitCollector(BoxDecodeScratch& scratch, const HeadDescription& head, const BoxDecodeOptions& options)
+  HitCollector(BoxDecodeScratch& scratch, const HeadDescription& head,
+               const BoxDecodeOptions& options)
       : hits_(scratch.hits),
         wanted_(scratch.wanted),
         threshold_(options.confidence),
@@ -36,7 +37,8 @@ class HitCollector {
     if (!std::isfinite(score) || !(score > threshold_) || wanted_[class_id] == 0) return;
     score = std::min(score, 1.0F);
     if (score < floor_) return;  // worse than all of a full set
-    hits_.push_back({score, static_cast<std::int32_t>(anchor), static_cast<std::int32_t>(class_id)});
+    hits_.push_back(
+        {score, static_cast<std::int32_t>(anchor), static_cast<std::int32_t>(class_id)});
     if (hits_.size() == 2 * limit_) keep_best();
   }
 
