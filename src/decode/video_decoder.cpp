@@ -130,7 +130,8 @@ Result<void> VideoDecoder::send(const Packet& packet) {
   // readers need. They do not write.
   state.packet->data = const_cast<std::uint8_t*>(packet.bytes.data());
   state.packet->size = static_cast<int>(packet.bytes.size());
-  state.packet->flags = packet.key_frame ? AV_PKT_FLAG_KEY : 0;
+  state.packet->flags = (packet.key_frame ? AV_PKT_FLAG_KEY : 0) |
+                        (packet.hidden ? AV_PKT_FLAG_DISCARD : 0);
   state.packet->pts = packet.media_time ? packet.media_time->count() : AV_NOPTS_VALUE;
   // Both, because a container without presentation times gives decoding times: FFmpeg takes the
   // one of the two that rises from frame to frame.
@@ -144,7 +145,7 @@ Result<void> VideoDecoder::send(const Packet& packet) {
   if (code == AVERROR(ENOMEM)) {
     return state.error(ErrorCode::kOutOfMemory, "no memory to decode a frame");
   }
-  if (code < 0) state.skip_frame();
+  if (code < 0 && !packet.hidden) state.skip_frame();
   return {};
 }
 

@@ -117,6 +117,7 @@ Result<bool> FileSource::read_picture(Packet& packet) {
   packet.frame = FrameId{pictures_++};
   packet.size = {};
   packet.key_frame = true;
+  packet.hidden = false;
   packet.orientation = 1;
   packet.media_time.reset();
   packet.stream_parameters.reset();

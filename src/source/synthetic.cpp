@@ -124,6 +124,7 @@ class BoardLineSource final : public SyntheticSource {
     packet.frame = FrameId{frame_};
     packet.size = {line_.width(), line_.height()};
     packet.key_frame = true;
+    packet.hidden = false;
     packet.orientation = 1;
     packet.media_time = time;
     packet.stream_parameters.reset();

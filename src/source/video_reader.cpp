@@ -203,6 +203,7 @@ void VideoReader::fill(Packet& packet) {
   packet.frame = FrameId{packets_};
   packet.size = {};
   packet.key_frame = (packet_->flags & AV_PKT_FLAG_KEY) != 0;
+  packet.hidden = (packet_->flags & AV_PKT_FLAG_DISCARD) != 0;
   packet.orientation = orientation_;
   packet.media_time = since_start(packet_->pts != AV_NOPTS_VALUE ? packet_->pts : packet_->dts);
   packet.stream_parameters = parameters_;
