@@ -30,8 +30,8 @@ std::size_t shoal::counted_allocations() {
   return allocation_count.load(std::memory_order_relaxed);
 }
 
-// All forms, because sanitizers bring their own of those that are left out, and mixing the two is an
-// error that they report.
+// All forms, because sanitizers bring their own of those that are left out, and mixing the two is
+// an error that they report.
 using Align = std::align_val_t;
 using NoThrow = std::nothrow_t;
 

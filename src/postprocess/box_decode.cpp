@@ -235,6 +235,7 @@ Result<void> validate(HeadView outputs, const HeadDescription& head, Size networ
 Result<void> decode_boxes(Candidates& out, HeadView outputs, const HeadDescription& head,
                           Size network, const BoxDecodeOptions& options,
                           BoxDecodeScratch& scratch) {
+  SHOAL_CHECK(options.confidence >= 0, "scores at and below 0 are never candidates");
   SHOAL_CHECK(options.max_candidates >= 1, "at least one candidate is kept");
   SHOAL_CHECK(options.instructions <= best_instruction_set(), "this machine lacks the set");
   out.clear();

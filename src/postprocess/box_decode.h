@@ -40,6 +40,7 @@ struct Hit {
 // Buffers of decode_boxes(), kept from call to call; grow to the head's size and max_candidates.
 struct BoxDecodeScratch {
   std::vector<Hit> hits;
+  std::vector<Hit> border;             // hits among which the limit falls
   std::vector<float> maxima;           // [N], best class score so far
   std::vector<std::uint32_t> indices;  // positions above the threshold in one piece of a scan
   std::vector<std::uint8_t> wanted;    // [C], 1: wanted

@@ -310,6 +310,24 @@ TEST(BoxDecodeTest, MoreThanTheLimitKeepsTheBestAndSaysSo) {
   }
 }
 
+TEST(BoxDecodeTest, EqualScoresAtTheLimitKeepLowerAnchorsThenLowerClasses) {
+  for (const float score : {0.5F, 1.0F, 7.0F}) {  // 7 counts as 1
+    Head head = make_head({.class_count = 3});
+    const std::size_t n = head.values[0].size() / 7;
+    std::fill(head.values[0].begin() + static_cast<std::ptrdiff_t>(4 * n), head.values[0].end(),
+              score);
+    const Candidates best = decode(head, {.multi_label = true, .max_candidates = 10});
+    EXPECT_TRUE(best.truncated);
+    const auto rows = rows_of(best);
+    ASSERT_EQ(rows.size(), 10U);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      EXPECT_EQ(rows[i][0], static_cast<float>(i / 3));
+      EXPECT_EQ(rows[i][1], static_cast<float>(i % 3));
+      EXPECT_EQ(rows[i][2], std::min(score, 1.0F));
+    }
+  }
+}
+
 TEST(BoxDecodeTest, NothingThatIsNotFiniteBecomesACandidate) {
   for (const BoxEncoding encoding : samples::kEncodings) {
     std::mt19937 random(77);

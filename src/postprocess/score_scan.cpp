@@ -3,6 +3,8 @@
 #include "postprocess/score_scan.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -22,11 +24,13 @@ class HitCollector {
   HitCollector(BoxDecodeScratch& scratch, const HeadDescription& head,
                const BoxDecodeOptions& options)
       : hits_(scratch.hits),
+        border_(scratch.border),
         wanted_(scratch.wanted),
         threshold_(options.confidence),
         limit_(static_cast<std::size_t>(options.max_candidates)) {
     hits_.clear();
     hits_.reserve(2 * limit_);
+    border_.reserve(2 * limit_);
     wanted_.assign(static_cast<std::size_t>(head.class_count), options.classes.empty() ? 1 : 0);
     for (const std::int32_t id : options.classes) {
       if (id >= 0 && id < head.class_count) wanted_[static_cast<std::size_t>(id)] = 1;
@@ -49,19 +53,45 @@ class HitCollector {
   }
 
  private:
+  // Positive floats order as their bits, so a histogram of the upper bits finds the bucket in which
+  // the limit falls. What is above it stays, in order (a box is then decoded once for all classes
+  // of its anchor); only the bucket itself is ranked.
   void keep_best() {
+    std::array<std::uint32_t, kBuckets> histogram{};
+    for (const Hit& hit : hits_) ++histogram[bucket_of(hit)];
+    std::size_t above = 0;
+    std::size_t border = kBuckets - 1;
+    while (above + histogram[border] < limit_) above += histogram[border--];
+    border_.clear();
+    std::size_t kept = 0;
+    for (const Hit& hit : hits_) {
+      const std::size_t bucket = bucket_of(hit);
+      if (bucket == border) border_.push_back(hit);
+      hits_[kept] = hit;
+      kept += bucket > border ? 1 : 0;
+    }
     const auto better = [](const Hit& a, const Hit& b) {
       if (a.score != b.score) return a.score > b.score;
       return a.anchor != b.anchor ? a.anchor < b.anchor : a.class_id < b.class_id;
     };
-    const auto worst = hits_.begin() + static_cast<std::ptrdiff_t>(limit_) - 1;
-    std::nth_element(hits_.begin(), worst, hits_.end(), better);
+    const auto places = static_cast<std::ptrdiff_t>(limit_ - above);  // at least one
+    const auto worst = border_.begin() + places - 1;
+    std::nth_element(border_.begin(), worst, border_.end(), better);
     floor_ = worst->score;
+    std::copy(border_.begin(), border_.begin() + places,
+              hits_.begin() + static_cast<std::ptrdiff_t>(kept));
     hits_.resize(limit_);
     truncated_ = true;
   }
 
+  static constexpr int kBucketShift = 18;  // 32 buckets an octave
+  static constexpr std::size_t kBuckets = (0x3F800000U >> kBucketShift) + 1;  // up to 1.0F
+  [[nodiscard]] static std::size_t bucket_of(const Hit& hit) {
+    return std::bit_cast<std::uint32_t>(hit.score) >> kBucketShift;
+  }
+
   std::vector<Hit>& hits_;
+  std::vector<Hit>& border_;
   std::vector<std::uint8_t>& wanted_;
   float threshold_;
   float floor_ = 0;
