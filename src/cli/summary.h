@@ -17,7 +17,7 @@ struct SummaryStyle {
 // say are left out. Ends with a line end.
 [[nodiscard]] std::string render_summary(const RunSummary& summary, const SummaryStyle& style);
 
-// The same data as one JSON object without line ends, keys in the order of RunSummary.
+// The same data as one JSON object without a line end, keys in the order of RunSummary.
 [[nodiscard]] std::string summary_to_json(const RunSummary& summary);
 
 }  // namespace shoal

@@ -151,7 +151,7 @@ with contextlib.redirect_stdout(io.StringIO()):
     truth.createIndex()
     results = truth.loadRes("out.json")
 for annotation in results.dataset["annotations"]:
-    print(annotation["image_id"], annotation["category_id"], annotation["bbox"], annotation["score"])
+    print(*(annotation[key] for key in ("image_id", "category_id", "bbox", "score")))
 )"),
             "285 90 [1.5, 2.25, 10.0, 20.25] 0.12346\n"
             "285 1 [0.0, 0.0, 586.0, 640.0] 0.5\n"
