@@ -19,7 +19,7 @@ namespace shoal {
 class ScratchFolder {
  public:
   ScratchFolder() {
-    std::string pattern = testing::TempDir() + "/shoal_test_XXXXXX";
+    std::string pattern = testing::TempDir() + "shoal_test_XXXXXX";
     if (mkdtemp(pattern.data()) == nullptr) std::abort();
     path_ = pattern;
   }

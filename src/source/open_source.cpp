@@ -46,9 +46,10 @@ std::string resolved(const std::string& folder, std::string_view line) {
   const std::string typed(line);
   if (is_url(typed) || typed.starts_with('/') || folder.empty()) return typed;
   std::string beside = folder + "/" + (typed.starts_with("./") ? typed.substr(2) : typed);
-  const bool only_here = !exists(beside) && (exists(typed) || is_glob(typed));
-  if (!only_here) return beside;
-  return is_glob(typed) && !exists(typed) && expand_glob(beside) ? beside : typed;
+  const auto names_something = [](const std::string& path) {
+    return exists(path) || (is_glob(path) && expand_glob(path));
+  };
+  return !names_something(beside) && names_something(typed) ? typed : beside;
 }
 
 Result<Places> read_list(const std::string& path, const SourceOptions& options) {

@@ -84,7 +84,10 @@ Error VideoReader::failure(int code, std::chrono::milliseconds timeout,
     return Error{kind, name_ + ": " + message};
   };
   if (stop_.requested()) return error(ErrorCode::kCancelled, "stopped");
-  if ((deadline_ && Clock::now() > *deadline_) || code == AVERROR(ETIMEDOUT)) {
+  // FFmpeg may answer with the interruption only at the call after the one that it ended, and the
+  // RTSP client answers with another code.
+  if (code == AVERROR_EXIT || code == AVERROR(ETIMEDOUT) ||
+      (deadline_ && Clock::now() > *deadline_)) {
     return error(ErrorCode::kDeadlineExceeded,
                  "no answer within " + seconds(timeout) + " (" + std::string(option) + ")");
   }
