@@ -7,33 +7,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
-#include <new>
 
+#include "core/counted_allocations.h"
 #include "pipeline/fake_engine_for_test.h"
 #include "pipeline/request_pool.h"
-
-namespace {
-
-std::atomic<long> allocations = 0;
-
-}  // namespace
-
-// The sanitizers bring their own allocator; counting is for plain builds.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define SHOAL_COUNTS_ALLOCATIONS 1
-void* operator new(std::size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-void* operator new[](std::size_t size) { return operator new(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-#endif
 
 namespace shoal {
 namespace {
@@ -136,16 +113,19 @@ TEST(LanePoolTest, ARequestAfterCloseIsAnsweredAsCancelled) {
 }
 
 TEST(LanePoolTest, AWarmLaneAllocatesNothingPerPicture) {
-#ifndef SHOAL_COUNTS_ALLOCATIONS
-  GTEST_SKIP() << "a sanitizer's allocator is in use";
-#endif
   const auto lanes = lanes_of({.batch_max = 4, .lanes = 2, .buckets = {{64, 64}, {64, 96}}});
   Door door(*lanes, 24);
-  door.send(500, true);
-  const long before = allocations;
-  door.send(1000, true);
-  EXPECT_EQ(allocations - before, 0);
-  EXPECT_EQ(door.right, 1500);
+  // On a busy machine one lane may meet a shape for the first time late. What is made once stops;
+  // what is made per picture never does.
+  constexpr int kWindows = 20;
+  std::size_t made = 1;
+  for (int window = 0; window < kWindows && made != 0; ++window) {
+    const std::size_t before = counted_allocations();
+    door.send(1000, true);
+    made = counted_allocations() - before;
+  }
+  EXPECT_EQ(made, 0U) << "in 1,000 pictures";
+  EXPECT_EQ(door.wrong + door.failed, 0);
 }
 
 }  // namespace
