@@ -35,11 +35,12 @@ std::optional<CloseReason> close_reason(const Policy& policy, const QueueView& v
                                         const BucketView& bucket, TimePoint now) {
   if (view.flushing) return CloseReason::kFlush;
   if (bucket.waiting >= policy.batch_max) return CloseReason::kFull;
-  const Limit limit = limit_of(policy, bucket);
-  if (limit.time <= now) return limit.reason;
+  // A picture may have waited long for a lane; that is not why it goes now.
   if (!full_is_cheaper(policy, bucket, bucket.run_time_now, bucket.waiting)) {
     return CloseReason::kIdle;
   }
+  const Limit limit = limit_of(policy, bucket);
+  if (limit.time <= now) return limit.reason;
   return std::nullopt;
 }
 
