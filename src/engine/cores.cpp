@@ -1,3 +1,4 @@
+// The affinity mask counts, not the machine: containers and taskset narrow it.
 #include "engine/cores.h"
 
 #include <sched.h>

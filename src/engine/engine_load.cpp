@@ -1,3 +1,4 @@
+// Chooses the engine by name. Each engine lives in a folder below this one.
 #include "engine/engine_load.h"
 
 #include <fmt/format.h>

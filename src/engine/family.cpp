@@ -1,3 +1,4 @@
+// The table, and the matching of its rows. A new YOLO version is a row, or a name in a row.
 #include "engine/family.h"
 
 #include <fmt/format.h>
@@ -107,9 +108,8 @@ std::optional<FamilyMatch> fit_single(const FamilyRow& row, const GraphFacts& fa
 std::optional<FamilyMatch> fit_ranked(const FamilyRow& row, const GraphFacts& facts,
                                       std::size_t index) {
   const Shape& shape = facts.outputs[index].shape;
-  // K detections; a grid of cells with one class would be far longer.
-  if (shape.rank != 2 || shape[1] != 6 || shape[0] < 1 || shape[0] > 2000) return std::nullopt;
-  if (strides_of(facts, shape[0], 1)) return std::nullopt;
+  // K detections; a grid of cells with one class would be longer.
+  if (shape.rank != 2 || shape[1] != 6 || shape[0] < 1 || shape[0] > 1000) return std::nullopt;
   FamilyMatch match{.row = &row, .head = {}, .outputs = {static_cast<int>(index)}, .why = {}};
   match.head.encoding = row.encoding;
   match.head.class_count = facts.class_count;

@@ -1,3 +1,4 @@
+// Bounds are checked before every read; nothing is allocated but the message.
 #include "engine/onnx_envelope.h"
 
 #include <fmt/format.h>

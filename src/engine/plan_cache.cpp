@@ -27,6 +27,7 @@ json::array read_plans(const std::string& path) {
   text.resize(static_cast<std::size_t>(file.gcount()));
   boost::system::error_code error;
   json::value root = json::parse(text, error);
+  if (text.empty()) return {};
   if (!error && root.is_object()) {
     if (json::value* plans = root.as_object().if_contains("plans"); plans && plans->is_array()) {
       return std::move(plans->as_array());

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
@@ -79,9 +80,10 @@ class KeyReader {
 
 Result<void> read_words(const KeyReader& reader, Sidecar& sidecar) {
   std::optional<std::string> order;
-  SHOAL_TRY(reader.value("color_order", "\"rgb\" or \"bgr\"", order));
+  constexpr std::string_view kOrders = "\"rgb\" or \"bgr\"";
+  SHOAL_TRY(reader.value("color_order", kOrders, order));
   if (order) {
-    if (*order != "rgb" && *order != "bgr") return reader.wrong("color_order", "\"rgb\" or \"bgr\"");
+    if (*order != "rgb" && *order != "bgr") return reader.wrong("color_order", kOrders);
     sidecar.color_order = *order == "rgb" ? PixelFormat::kRgb8 : PixelFormat::kBgr8;
   }
   std::optional<std::string> placement;

@@ -1,3 +1,4 @@
+// Node by node in topological order, so that the first obstacle is the one that is named.
 #include "engine/openvino/batch.h"
 
 #include <fmt/format.h>

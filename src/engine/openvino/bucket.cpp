@@ -1,3 +1,4 @@
+// Checks go from cheap to dear: sides, shapes, row counts, baked constants, a trial run.
 #include "engine/openvino/bucket.h"
 
 #include <fmt/format.h>

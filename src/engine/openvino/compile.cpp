@@ -1,3 +1,4 @@
+// Settings for predictable lanes: streams and threads are explicit, cores are not pinned.
 #include "engine/openvino/compile.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Measuring runs real lanes on real threads, because that is what the choice is about.
 #include "engine/openvino/execution_plan.h"
 
 #include <fmt/format.h>
@@ -41,7 +42,8 @@ class Contender {
     {
       std::vector<std::jthread> threads;
       for (std::size_t i = 0; i < lanes_.size(); ++i) {
-        threads.emplace_back([this, i, count, &outcomes] { outcomes[i] = lanes_[i]->run(0, count); });
+        threads.emplace_back(
+            [this, i, count, &outcomes] { outcomes[i] = lanes_[i]->run(0, count); });
       }
     }
     spent_ += Clock::now() - start;

@@ -1,3 +1,4 @@
+// Reading files is ours, so that messages about them are; parsing graphs is OpenVINO's.
 #include "engine/openvino/graph.h"
 
 #include <fmt/format.h>
@@ -64,14 +65,17 @@ ov::Core& openvino_core() {
 }
 
 std::string reason_of(const std::exception& error) {
-  // OpenVINO stacks "Exception from file:line:" above the reason; the last lines say most.
+  // OpenVINO stacks "Exception from file:line:" and the failed assertion above the reason.
   std::string_view text = error.what();
   std::string reason;
   while (!text.empty()) {
     const std::size_t end = text.find('\n');
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    if (line.empty() || line.starts_with("Exception from ")) continue;
+    if (line.empty() || line.starts_with("Exception from ") ||
+        (line.starts_with("Check '") && line.ends_with(':'))) {
+      continue;
+    }
     if (!reason.empty()) reason += "; ";
     reason += line;
     if (reason.size() > 400) break;
@@ -91,17 +95,21 @@ Result<GraphFile> read_graph(const ModelSource& source) {
   }
   SHOAL_TRY(check_onnx_envelope(bytes, source.path));
   GraphFile file{.graph = nullptr, .content_hash = fnv1a(bytes, kFnvBasis)};
-  return catching(ErrorCode::kCorruptInput, source.path + ": not a readable ONNX model",
-                  [&]() -> Result<GraphFile> {
-                    if (source.embedded.empty()) {
-                      file.graph = openvino_core().read_model(source.path);
-                    } else {
-                      const std::string text(reinterpret_cast<const char*>(bytes.data()),
-                                             bytes.size());
-                      file.graph = openvino_core().read_model(text, ov::Tensor());
-                    }
-                    return file;
-                  });
+  auto read = catching(ErrorCode::kCorruptInput, source.path + ": not a readable ONNX model",
+                       [&]() -> Result<GraphFile> {
+                         if (source.embedded.empty()) {
+                           file.graph = openvino_core().read_model(source.path);
+                         } else {
+                           const std::string text(reinterpret_cast<const char*>(bytes.data()),
+                                                  bytes.size());
+                           file.graph = openvino_core().read_model(text, ov::Tensor());
+                         }
+                         return file;
+                       });
+  if (!read && read.error().message.find("No conversion rule") != std::string::npos) {
+    return Error{ErrorCode::kUnsupported, read.error().message};
+  }
+  return read;
 }
 
 ov::PartialShape input_shape(InputLayout layout, std::int64_t batch, Size size) {

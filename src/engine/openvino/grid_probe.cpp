@@ -1,3 +1,4 @@
+// A decoded centre stays near its cell whatever the weights: offsets are small by design.
 #include "engine/openvino/grid_probe.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Steps: read metadata, input, names; fix shapes; match the table; arrange outputs; describe.
 #include "engine/openvino/import.h"
 
 #include <fmt/format.h>

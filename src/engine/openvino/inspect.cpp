@@ -1,3 +1,4 @@
+// The same checks as loading, but what fails becomes data.
 #include "engine/openvino/inspect.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Holds compiled networks; everything that runs is in the lane.
 #include "engine/openvino/openvino_engine.h"
 
 #include <fmt/format.h>

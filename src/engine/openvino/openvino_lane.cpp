@@ -1,3 +1,4 @@
+// A request a slot, all on tensors of one block: inputs and outputs of every slot stay valid.
 #include "engine/openvino/openvino_lane.h"
 
 #include <fmt/format.h>

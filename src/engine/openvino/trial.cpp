@@ -1,3 +1,4 @@
+// Trial pictures are made, not stored; arithmetic is integer, so every machine makes the same.
 #include "engine/openvino/trial.h"
 
 #include <algorithm>
