@@ -186,7 +186,10 @@ BoardPicture draw_board(const BoardOptions& options) {
                                       .seed = random.bits(),
                                       .whole = options.whole});
   picture.defects = plant_defects(
-      layers, {.count = std::max(0, options.defects), .unit = unit, .seed = random.bits()});
+      layers, {.count = std::max(0, options.defects),
+               .unit = unit,
+               .edge_px = options.whole ? unit * 3 / 2 / kSub : 0,
+               .seed = random.bits()});
 
   picture.rgb.resize(layers.copper.data.size() * 3);
   if (options.style == BoardStyle::kBinary) {

@@ -32,7 +32,8 @@ struct Patch {
 class Planter {
  public:
   Planter(BoardLayers& layers, const PlantOptions& options)
-      : copper_(layers.copper), layers_(layers), unit_(options.unit), random_(options.seed) {}
+      : copper_(layers.copper), layers_(layers), unit_(options.unit), edge_px_(options.edge_px),
+        random_(options.seed) {}
 
   std::vector<BoardDefect> plant(int count) {
     const int first = random_.below(6);
@@ -77,6 +78,17 @@ class Planter {
     return limit;
   }
 
+  // Is there a drilled hole within `radius`? Defects keep away from them: a hole hides copper.
+  bool is_drilled(Point p, int radius) const {
+    for (int k = 0; k < 64; k += 8) {
+      for (int part = 0; part <= 2; ++part) {
+        const Point q = p + direction(k, radius * part / 2);
+        if (layers_.hole.covered(q)) return true;
+      }
+    }
+    return false;
+  }
+
   // The outline nearest in a random direction, and its normal: the mean direction of what is not
   // copper within half a trace width.
   std::optional<Edge> find_edge(Point p) {
@@ -86,6 +98,7 @@ class Planter {
     const int length = run_length(p, heading, limit, inside);
     if (length >= limit || length == 0) return std::nullopt;
     const Point at = p + direction(heading, length);
+    if (is_drilled(at, units(90))) return std::nullopt;
     std::int64_t x = 0;
     std::int64_t y = 0;
     for (int k = 0; k < 64; k += 2) {
@@ -179,8 +192,9 @@ class Planter {
     const int least = std::max(2, units(35) / kSub);
     const bool seen = std::max(extent.width(), extent.height()) >= least &&
                       std::min(extent.width(), extent.height()) >= 1;
-    const bool inner = extent.x0 > 0 && extent.y0 > 0 && extent.x1 < copper_.width &&
-                       extent.y1 < copper_.height;
+    const bool inner = extent.x0 > edge_px_ && extent.y0 > edge_px_ &&
+                       extent.x1 < copper_.width - edge_px_ &&
+                       extent.y1 < copper_.height - edge_px_;
     const bool alone = std::none_of(defects_.begin(), defects_.end(), [&](const BoardDefect& d) {
       return d.box.x0 < box.x1 && box.x0 < d.box.x1 && d.box.y0 < box.y1 && box.y0 < d.box.y1;
     });
@@ -254,7 +268,7 @@ class Planter {
     const int in = edge->out + 32;
     const int thick = run_length(edge->at + direction(in, kSub), in, units(300), true) + kSub;
     if (thick < units(70)) return false;
-    const int share = random_.between(42, 62);
+    const int share = random_.between(48, 66);
     const int depth = std::min(thick * share / 100, units_between(60, 95));
     const int radius = std::max(kSub, units_between(24, 36));
     const Patch patch = save(edge->at, units(300));
@@ -292,6 +306,7 @@ class Planter {
     const int radius = units_between(28, 50);
     const int spread = units_between(15, 55);
     if (!is_uniform(p, radius + spread + units(45), false)) return false;
+    if (is_drilled(p, radius + spread)) return false;
     const Patch patch = save(p, units(300));
     blob(p, radius, spread, Ink::kAdd);
     return settle(DefectKind::kCopper, patch);
@@ -328,6 +343,7 @@ class Planter {
   Plane& copper_;
   BoardLayers& layers_;
   int unit_;
+  int edge_px_;
   BoardRandom random_;
   std::vector<BoardDefect> defects_;
 };

@@ -12,6 +12,7 @@ namespace shoal {
 struct PlantOptions {
   int count = 0;  // at most this many
   int unit = 0;   // width of a usual trace in sub-pixels
+  int edge_px = 0;  // no defect this near to the picture's edge
   std::uint64_t seed = 0;
 };
 

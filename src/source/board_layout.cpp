@@ -50,6 +50,7 @@ class Designer {
     for (int i = 0; i < 1 + nodes / 300; ++i) bus();
     join_pads();
     for (int i = 0; i < nodes / 30; ++i) stray_net();
+    fill_slivers();
     drill();
     return std::move(layers_);
   }
@@ -147,8 +148,12 @@ class Designer {
     NodeBox box;
     if (!find_room(width, height, &box)) return;
     const int net = router_.new_net();
+    const int corners = router_.new_net();  // owned by nobody: a cut corner is no place to leave
     for (int y = box.y0; y <= box.y1; ++y) {
-      for (int x = box.x0; x <= box.x1; ++x) router_.occupy({x, y}, net);
+      for (int x = box.x0; x <= box.x1; ++x) {
+        const bool corner = (x == box.x0 || x == box.x1) && (y == box.y0 || y == box.y1);
+        router_.occupy({x, y}, corner ? corners : net);
+      }
     }
     const Point a = position({box.x0, box.y0});
     const Point b = position({box.x1, box.y1});
@@ -166,7 +171,8 @@ class Designer {
       holes_.push_back({.a = at, .b = at, .radius = unit_ * 6 / 10});
     }
     for (int i = 0; i < 3; ++i) {
-      pads_.push_back({random_.chance(50) ? box.x0 : box.x1, random_.between(box.y0, box.y1)});
+      pads_.push_back(
+          {random_.chance(50) ? box.x0 : box.x1, random_.between(box.y0 + 1, box.y1 - 1)});
     }
   }
 
@@ -378,6 +384,42 @@ class Designer {
     text[7] = static_cast<char>('0' + random_.below(10));
     draw_text(layers_.silk, position({box.x0, box.y0}) - Point{0, unit_}, unit_ * 3 / 2,
               text.data(), true, Ink::kAdd);
+  }
+
+  // Fills gaps that traces enclose and that are smaller than a trace is wide: on a real board they
+  // would be etched badly, in a picture they look like defects.
+  void fill_slivers() {
+    Plane& copper = layers_.copper;
+    const std::size_t most = static_cast<std::size_t>(unit_ / kSub * unit_ / kSub * 3 / 2);
+    std::vector<std::uint8_t> seen(copper.data.size(), 0);
+    std::vector<std::size_t> region;
+    const auto width = static_cast<std::size_t>(copper.width);
+    const auto visit = [&](std::size_t i) {
+      if (seen[i] != 0 || copper.data[i] >= 128) return;
+      seen[i] = 1;
+      region.push_back(i);
+    };
+    for (std::size_t start = 0; start < seen.size(); ++start) {
+      region.clear();
+      visit(start);
+      bool edge = false;
+      for (std::size_t next = 0; next < region.size(); ++next) {
+        const std::size_t i = region[next];
+        const std::size_t x = i % width;
+        edge = edge || x == 0 || x + 1 == width || i < width || i + width >= seen.size();
+        if (x > 0) visit(i - 1);
+        if (x + 1 < width) visit(i + 1);
+        if (i >= width) visit(i - width);
+        if (i + width < seen.size()) visit(i + width);
+      }
+      if (edge || region.size() > most) continue;
+      // Its soft edge too, or a ghost of the outline would stay.
+      for (const std::size_t i : region) {
+        for (std::size_t dy = 0; dy < 3; ++dy) {
+          for (std::size_t dx = 0; dx < 3; ++dx) copper.data[i + dy * width + dx - width - 1] = 255;
+        }
+      }
+    }
   }
 
   // Last, so that no trace fills a hole again. Print is kept off bare metal and holes.

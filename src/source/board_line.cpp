@@ -58,7 +58,7 @@ BoardLine::BoardLine(const LineOptions& options) : options_(options) {
   options_.defects_a_board = std::clamp(options.defects_a_board, 0, int{kIdsPerBoard});
 
   BoardRandom random(hash_of(options_.seed, 0x6c696e65));
-  const int trace = std::max(3, options_.height / 60);
+  const int trace = std::max(3, options_.height / 52);
   int widest = 0;
   for (int i = 0; i < kBoards; ++i) {
     const int height = std::max(8, options_.height * random.between(72, 84) / 100);

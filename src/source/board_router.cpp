@@ -47,13 +47,15 @@ int Router::step_cost(Node from, int heading, int previous, int net) const {
   if (!inside(to)) return kNever;
   const int there = owner(to);
   if (there != 0 && there != net) return kNever;
+  // Of its own net only pads may be passed, so that traces do not lie on each other.
+  if (there != 0 && is_pad_[index(to)] == 0) return kNever;
   int price = there == net ? 2 : 10;
   if (heading % 2 == 1) {
     const Node beside_a = {to.x, from.y};
     const Node beside_b = {from.x, to.y};
     const int a = owner(beside_a);
     const int b = owner(beside_b);
-    if (a != 0 && a == b && a != net) return kNever;  // would cross that net's 45-degree step
+    if (a != 0 && a == b) return kNever;  // might cross that net's 45-degree step
     if (is_pad_[index(beside_a)] != 0 || is_pad_[index(beside_b)] != 0) return kNever;
     price = price * 14 / 10 + (a != 0 ? 3 : 0) + (b != 0 ? 3 : 0);
   }
