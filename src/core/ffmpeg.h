@@ -60,9 +60,8 @@ inline void forget_ffmpeg_line() { internal::ffmpeg_line[0] = '\0'; }
 // The kept line of this thread, without line breaks and closing punctuation; may be empty.
 [[nodiscard]] inline std::string ffmpeg_line() {
   std::string line = internal::ffmpeg_line.data();
-  while (!line.empty() && std::string_view(" \n\r.,:").find(line.back()) != std::string_view::npos) {
-    line.pop_back();
-  }
+  constexpr std::string_view kClosing = " \n\r.,:";
+  while (!line.empty() && kClosing.find(line.back()) != std::string_view::npos) line.pop_back();
   return line;
 }
 

@@ -36,7 +36,9 @@ struct EncodeOptions {
   int b_frames = 0;
   int group = 12;  // frames from key frame to key frame
   // The colour at a place of a frame: frame, column, row.
-  std::function<Yuv(int, int, int)> colour = [](int frame, int, int) { return Yuv{60 + 4 * frame}; };
+  std::function<Yuv(int, int, int)> colour = [](int frame, int, int) {
+    return Yuv{60 + 4 * frame};
+  };
 };
 
 // 4:2:0; `frame` has buffers.

@@ -46,7 +46,7 @@ struct TiffDirectory {
 // Cost     at most 65,535 entries; allocates nothing.
 [[nodiscard]] std::optional<TiffDirectory> read_tiff_directory(std::span<const std::uint8_t> bytes);
 
-// Orientation 1 to 8; 1 where the block is damaged or says nothing. A leading "Exif\0\0" is skipped.
+// Orientation 1 to 8; 1 where the block is damaged or says nothing. Skips a leading "Exif\0\0".
 [[nodiscard]] int exif_orientation(std::span<const std::uint8_t> bytes);
 
 }  // namespace shoal

@@ -26,8 +26,9 @@ Error broken(const PictureHeader& header, int code) {
   const ErrorCode kind = code == AVERROR(ENOMEM) ? ErrorCode::kOutOfMemory
                          : unsupported           ? ErrorCode::kUnsupported
                                                  : ErrorCode::kCorruptInput;
-  return {kind,
-          std::string(to_string(header.format)) + " cannot be decoded: " + describe_ffmpeg(code)};
+  const std::string advice = unsupported ? "; convert it to PNG or JPEG" : "";
+  return {kind, std::string(to_string(header.format)) + " cannot be decoded: " +
+                    describe_ffmpeg(code) + advice};
 }
 
 }  // namespace

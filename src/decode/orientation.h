@@ -16,7 +16,7 @@ namespace shoal {
 // receives the old buffer, so that two buffers serve for ever.
 //
 // Errors   out_of_memory.
-// Cost     nothing for 1; else about 2 ns a pixel.
+// Cost     nothing for 1; else about 3 ns a pixel.
 [[nodiscard]] Result<void> turn_upright(Frame& frame, PixelBuffer& scratch, int orientation);
 
 // From one row to the next of `width` RGB pixels: a multiple of 64, so that rows stay aligned.

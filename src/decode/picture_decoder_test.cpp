@@ -124,7 +124,8 @@ TEST_F(PictureDecoderReferenceTest, ProbesTheUprightSizeThatItDecodes) {
 TEST_F(PictureDecoderReferenceTest, RefusesVariantsThatFfmpegDecodesWronglyAndSaysWhatToDo) {
   PictureDecoder decoder;
   Frame frame;
-  for (const char* name : {"tiles.tif", "jpeg_inside.tif", "float.tif", "animated.webp"}) {
+  for (const char* name : {"tiles.tif", "jpeg_inside.tif", "float.tif", "lab.tif",
+                           "animated.webp"}) {
     const auto report = decoder.decode(frame, read_file(folder_->file(name)), name, {});
     ASSERT_FALSE(report) << name;
     EXPECT_EQ(report.error().code, ErrorCode::kUnsupported) << report.error().message;

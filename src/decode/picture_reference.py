@@ -159,6 +159,7 @@ def write_tiffs():
              for y in range(0, HEIGHT, 16) for x in range(0, WIDTH, 16)]
     write_tiff("tiles.tif", tiles, in_tiles, 8, 3, 2)
     save(picture, "jpeg_inside.tif", compression="jpeg")
+    save(picture.convert("LAB"), "lab.tif")
     floats = (rgb[:, :, 0] / 255).astype("<f4").tobytes()
     write_tiff("float.tif", [floats], lambda p, n: in_strips(p, n) | {339: [3]}, 32, 1, 1)
 

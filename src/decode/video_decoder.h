@@ -30,8 +30,9 @@ struct VideoDecoderOptions {
 class VideoDecoder {
  public:
   // `name` begins every message.
-  // Errors   invalid_argument: no parameters; unsupported: no decoder for this codec; corrupt_input:
-  //          it does not accept the parameters; out_of_memory: a declared size above pixels_max.
+  // Errors   invalid_argument: no parameters; unsupported: no decoder for this codec;
+  //          corrupt_input: it does not accept the parameters; out_of_memory: a declared size above
+  //          pixels_max.
   [[nodiscard]] static Result<std::unique_ptr<VideoDecoder>> create(
       const StreamParameters& stream_parameters, std::string name,
       const VideoDecoderOptions& options);

@@ -14,6 +14,12 @@
 #include "core/fixtures_test.h"
 #include "decode/encoded_stream_test.h"
 
+#ifdef __SANITIZE_THREAD__
+// FFmpeg's own threads hand buffers over through atomics that the sanitizer does not see, because
+// Debian's library is not instrumented.
+extern "C" const char* __tsan_default_suppressions() { return "race:libavutil.so\n"; }
+#endif
+
 namespace shoal {
 namespace {
 

@@ -21,7 +21,8 @@ constexpr std::array<std::string_view, 11> kPictureSuffixes = {
     "jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "tif", "tiff", "gif"};
 constexpr std::array<std::string_view, 26> kVideoSuffixes = {
     "mp4", "m4v", "mov", "mkv", "webm", "avi", "ts",  "mts", "m2ts", "mpg", "mpeg", "flv",  "wmv",
-    "asf", "ogv", "3gp", "264", "h264", "265", "h265", "hevc", "mjpg", "mjpeg", "y4m", "mxf", "vob"};
+    "asf", "ogv", "3gp", "264", "h264", "265", "h265", "hevc", "mjpg", "mjpeg", "y4m", "mxf",
+    "vob"};
 constexpr std::array<std::string_view, 9> kSchemes = {
     "rtsp://", "rtsps://", "rtmp://", "rtmps://", "http://", "https://", "tcp://", "udp://",
     "srt://"};

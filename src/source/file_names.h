@@ -1,4 +1,4 @@
-// Which files a user means: suffixes, natural order, directories, globs. Lists names; opens nothing.
+// Which files a user means: suffixes, natural order, folders, globs. Lists names; opens nothing.
 #pragma once
 
 #include <string>

@@ -23,8 +23,8 @@ std::string refusal(const std::string& spec) {
 }
 
 TEST(SyntheticSourceTest, GivesTheFramesThatTheSpecificationAsksFor) {
-  auto source = SyntheticSource::create("synthetic:pcb?size=320x192&fps=10&seed=7&frames=3&defects=5",
-                                        {.stream = StreamId{4}});
+  const std::string spec = "synthetic:pcb?size=320x192&fps=10&seed=7&frames=3&defects=5";
+  auto source = SyntheticSource::create(spec, {.stream = StreamId{4}});
   ASSERT_TRUE(source) << source.error().message;
   EXPECT_EQ((*source)->item_count(), 3U);
   EXPECT_FALSE((*source)->is_live());

@@ -165,8 +165,10 @@ Result<void> VideoReader::choose_stream() {
   stream_ = input_->streams[index];
   start_ = stream_->start_time;
   orientation_ = orientation_of(*stream_);
-  live_ = is_live_scheme(name_) || (remote_ && input_->duration == AV_NOPTS_VALUE &&
-                                    (input_->pb == nullptr || input_->pb->seekable == 0));
+  // Over HTTP what has neither a duration nor a length is a camera.
+  const bool endless = input_->duration == AV_NOPTS_VALUE &&
+                       (input_->pb == nullptr || avio_size(input_->pb) <= 0);
+  live_ = is_live_scheme(name_) || (remote_ && endless);
   std::shared_ptr<AVCodecParameters> parameters(avcodec_parameters_alloc(), FfmpegFree{});
   if (!parameters || avcodec_parameters_copy(parameters.get(), stream_->codecpar) < 0) {
     return Error{ErrorCode::kOutOfMemory, name_ + ": no memory for stream parameters"};

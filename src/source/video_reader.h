@@ -14,7 +14,7 @@
 
 namespace shoal {
 
-// Threads  one caller at a time; the StopSignal may be raised by any thread and ends a blocked call.
+// Threads  one caller at a time; the StopSignal, raised by any thread, ends a blocked call.
 class VideoReader {
  public:
   // `stop` must outlive the reader. `place` is a path or URL.

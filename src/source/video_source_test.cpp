@@ -75,7 +75,8 @@ TEST_F(VideoSourceTest, GivesEveryPacketOfEveryContainer) {
     EXPECT_TRUE(outcome.errors.empty()) << outcome.errors[0].message;
     for (std::size_t i = 0; i < outcome.times.size(); ++i) {
       ASSERT_TRUE(outcome.times[i]) << i;
-      EXPECT_NEAR(static_cast<double>(outcome.times[i]->count()), 4e7 * static_cast<double>(i), 2e6);
+      const double expected = 4e7 * static_cast<double>(i);
+      EXPECT_NEAR(static_cast<double>(outcome.times[i]->count()), expected, 2e6);
     }
   }
 }
