@@ -5,13 +5,12 @@
 #include <turbojpeg.h>
 
 extern "C" {
-#include <libavcodec/avcodec.h>
 #include <libavutil/opt.h>
 }
 
 #include <vector>
 
-#include "sink/ffmpeg_handles.h"
+#include "core/ffmpeg.h"
 
 namespace shoal {
 namespace {
@@ -25,7 +24,7 @@ struct FreeTurbo {
 struct PictureEncoder::State {
   std::unique_ptr<void, FreeTurbo> turbo;
   std::vector<std::uint8_t> jpeg;
-  CodecContext png;  // of the size of the last picture
+  AvCodecContext png;  // of the size of the last picture
   AvPacket packet;
 
   Result<void> open_png(Size size);
@@ -57,6 +56,7 @@ Result<std::span<const std::uint8_t>> PictureEncoder::jpeg(const ImageView& imag
 
 Result<void> PictureEncoder::State::open_png(Size size) {
   if (png && png->width == size.width && png->height == size.height) return {};
+  quiet_ffmpeg();
   const AVCodec* codec = avcodec_find_encoder(AV_CODEC_ID_PNG);
   png.reset(codec != nullptr ? avcodec_alloc_context3(codec) : nullptr);
   if (!png) return Error{ErrorCode::kInternal, "FFmpeg has no PNG encoder"};
@@ -71,13 +71,14 @@ Result<void> PictureEncoder::State::open_png(Size size) {
     png.reset();
     return Error{ErrorCode::kInternal,
                  fmt::format("FFmpeg's PNG encoder refuses {}x{} pixels: {}", size.width,
-                             size.height, ffmpeg_message(status))};
+                             size.height, describe_ffmpeg(status))};
   }
   return {};
 }
 
 Result<std::span<const std::uint8_t>> PictureEncoder::png(const ImageView& image) {
   State& state = *state_;
+  forget_ffmpeg_line();
   SHOAL_TRY(state.open_png(image.size));
   const AvFrame frame(av_frame_alloc());
   if (!state.packet) state.packet.reset(av_packet_alloc());
@@ -94,7 +95,7 @@ Result<std::span<const std::uint8_t>> PictureEncoder::png(const ImageView& image
   if (status < 0) {
     return Error{ErrorCode::kInternal,
                  fmt::format("FFmpeg cannot encode {}x{} pixels as PNG: {}", image.size.width,
-                             image.size.height, ffmpeg_message(status))};
+                             image.size.height, describe_ffmpeg(status))};
   }
   return std::span<const std::uint8_t>(state.packet->data,
                                        static_cast<std::size_t>(state.packet->size));
