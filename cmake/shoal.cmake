@@ -40,9 +40,11 @@ function(shoal_test folder)
   target_link_libraries(shoal_${folder}_test PRIVATE ${ARG_LINKS} GTest::gtest_main)
   set_target_properties(shoal_${folder}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY
                         ${PROJECT_BINARY_DIR}/tests)
+  # Two properties, as a list in one of them comes apart on its way to ctest.
   gtest_discover_tests(shoal_${folder}_test DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST
     PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS unit
-               ENVIRONMENT "SHOAL_SOURCE_DIR=${PROJECT_SOURCE_DIR};PYTHON=${SHOAL_PYTHON}")
+               ENVIRONMENT SHOAL_SOURCE_DIR=${PROJECT_SOURCE_DIR}
+               ENVIRONMENT_MODIFICATION PYTHON=set:${SHOAL_PYTHON})
 endfunction()
 
 function(shoal_bench folder)
