@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/openvino/expectation.h"
+
 namespace shoal {
 namespace {
 
@@ -57,7 +59,9 @@ Result<Precision> choose_precision(Precision asked) {
 
 ov::CompiledModel compile(const GraphPointer& fixed, InputLayout layout,
                           const InputDescription& input, const CompileSettings& settings) {
-  ov::preprocess::PrePostProcessor processor(fixed->clone());
+  const GraphPointer graph = fixed->clone();
+  if (settings.precision == Precision::kBf16) expectations_to_sums(*graph);
+  ov::preprocess::PrePostProcessor processor(graph);
   add_preprocessing(processor, layout, input);
   for (std::size_t i = 0; i < fixed->outputs().size(); ++i) {
     processor.output(i).tensor().set_element_type(ov::element::f32);
