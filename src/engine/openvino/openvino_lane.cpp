@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <exception>
+#include <span>
+
 #include "core/check.h"
 
 namespace shoal {
@@ -97,9 +100,29 @@ void OpenVinoLane::run_all(Bucket& bucket, int batch_max, int count) {
     bucket.batched->infer();
     return;
   }
-  for (int slot = 0; slot < count; ++slot) {
-    bucket.singles[static_cast<std::size_t>(slot)].infer();
+  if (count == 1) {
+    bucket.singles.front().infer();
+    return;
   }
+  // All at once: the streams never wait for this thread between two pictures, and streams that
+  // other lanes leave idle help out. On a loaded machine that is worth up to half the rate.
+  const auto requests = std::span(bucket.singles).first(static_cast<std::size_t>(count));
+  std::size_t started = 0;
+  std::exception_ptr failure;
+  try {
+    for (; started < requests.size(); ++started) requests[started].start_async();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  // What was started has to end before the buffers are touched again, whatever failed.
+  for (ov::InferRequest& request : requests.first(started)) {
+    try {
+      request.wait();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 HeadView OpenVinoLane::outputs(std::size_t bucket, int slot) const {
