@@ -45,7 +45,8 @@ BANNED = [  # (pattern, where it is allowed, what to do instead)
     (r"\b(TODO|FIXME|XXX)\b", "", "do it, or file it"),
     (r"\busing namespace\b", "", "name what you use"),
 ]
-TESTS = re.compile(r"(_test\.(cpp|h)|_bench\.cpp|_fuzz\.cpp|_for_test\.h)$|^(tests|tools|examples)/")
+TESTS = re.compile(r"(_test\.(cpp|h)|_bench\.cpp|_fuzz\.cpp|_for_test\.h)$|/testdata/"
+                   r"|^(tests|tools|examples)/")
 
 problems = []
 

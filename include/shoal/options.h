@@ -22,12 +22,12 @@ struct DetectorOptions {
   // A path to an ONNX or OpenVINO IR file, or the built-in "pcb".
   std::string model = "pcb";
   // Class names instead of the file's own; as many as the model has classes. Empty: the file's.
-  std::vector<std::string> class_names;
+  std::vector<std::string> class_names = {};
   // Row of the family table ("yolo11", "picodet", ...). Needed only where recognition says so.
-  std::string family;
+  std::string family = {};
   // Input sizes prepared at load; a picture goes to the one that pads it least. Each costs its own
   // compiled network and buffers. Empty: the size the model was exported with.
-  std::vector<Size> shapes;
+  std::vector<Size> shapes = {};
 
   // -- the engine --
   std::string engine = "auto";     // auto | openvino
@@ -47,7 +47,7 @@ struct DetectorOptions {
   float iou = 0.7F;          // a box that overlaps a better one of its class by more is removed
   int max_det = 300;         // most detections of a picture; more sets Detections::truncated
   bool agnostic = false;     // suppress across classes too
-  std::vector<int> classes;  // keep only these; empty: all
+  std::vector<int> classes = {};  // keep only these; empty: all
 };
 
 }  // namespace shoal

@@ -7,6 +7,7 @@
 
 #include "cli/model_arguments.h"
 #include "cli/progress.h"
+#include "cli/run_progress.h"
 #include "cli/summary.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
@@ -96,11 +97,7 @@ RunOptions run_options(const DetectArguments& arguments, const Config& config,
   options.requests_max = config.detector.requests_max;
   options.stop = &interrupted();
   for (const auto& sink : sinks) options.sinks.push_back(sink.get());
-  if (bar) {
-    options.on_progress = [&bar](const RunProgress& progress) {
-      bar->update(static_cast<std::int64_t>(progress.done), progress.total, Clock::now());
-    };
-  }
+  if (!arguments.quiet) options.on_progress = progress_to(bar);
   return options;
 }
 
@@ -121,9 +118,6 @@ int run_detect(const DetectArguments& arguments, const Overrides& overrides) {
 
   catch_interrupts();
   std::optional<ProgressBar> bar;
-  if (stderr_is_terminal() && !arguments.quiet) {
-    bar.emplace(ProgressBar::Options{.colour = colour_wanted()}, Clock::now());
-  }
   RunSummary summary = run_inputs(**lanes, run_options(arguments, *config, *sinks, bar));
   bar.reset();
   finish_sinks(*sinks, summary);

@@ -6,6 +6,7 @@
 
 #include "cli/model_arguments.h"
 #include "cli/progress.h"
+#include "cli/run_progress.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "core/log.h"
@@ -49,9 +50,6 @@ EvalReport evaluate(LanePool& lanes, const Dataset& dataset, const EvalArguments
                     const Config& config, RunSummary& summary) {
   CocoEvaluator evaluator(dataset.class_names);
   std::optional<ProgressBar> bar;
-  if (stderr_is_terminal() && !arguments.quiet) {
-    bar.emplace(ProgressBar::Options{.colour = colour_wanted()}, Clock::now());
-  }
   RunOptions options;
   for (const DatasetItem& item : dataset.items) options.reader.inputs.push_back(item.picture);
   options.decode_threads = config.decode_threads;
@@ -67,11 +65,7 @@ EvalReport evaluate(LanePool& lanes, const Dataset& dataset, const EvalArguments
                   outcome.detections.items);
     ++next;
   };
-  if (bar) {
-    options.on_progress = [&bar](const RunProgress& progress) {
-      bar->update(static_cast<std::int64_t>(progress.done), progress.total, Clock::now());
-    };
-  }
+  if (!arguments.quiet) options.on_progress = progress_to(bar);
   summary = run_inputs(lanes, options);
   return evaluator.finish();
 }

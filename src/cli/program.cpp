@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <csignal>
 #include <map>
 #include <string>
 #include <string_view>
@@ -63,6 +64,7 @@ int unknown_verb(const CLI::App& program, const std::string& word) {
 }  // namespace
 
 int run_program(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of that output, not our end
   CLI::App program("Shoal: batched YOLO inference, right at every batch size", "shoal");
   program.set_version_flag("--version", std::string(kVersion));
   program.require_subcommand(0, 1);

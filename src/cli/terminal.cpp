@@ -42,7 +42,6 @@ bool colour_wanted() {
 void catch_interrupts() {
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of that output, not our end
 }
 
 const std::atomic<bool>& interrupted() { return interrupt_seen; }

@@ -39,10 +39,8 @@ class Collector {
     if (options_.on_outcome) options_.on_outcome(outcome);
   }
 
-  [[nodiscard]] std::int64_t failures() const { return summary_.failed; }
-
   RunSummary finish() {
-    const auto good = summary_.pictures - picture_failures_;
+    const auto good = summary_.pictures - summary_.failed;
     summary_.padding = good > 0 ? padding_ / static_cast<double>(good) : 0;
     for (std::size_t i = 0; i < objects_.size(); ++i) {
       if (objects_[i] > 0) summary_.objects_by_class[class_names_[i]] += objects_[i];
@@ -52,7 +50,6 @@ class Collector {
 
  private:
   void failed(const std::string& message) {
-    ++picture_failures_;
     ++summary_.failed;
     if (summary_.failures.size() < kFailuresKept) summary_.failures.push_back(message);
   }
@@ -76,7 +73,6 @@ class Collector {
   std::vector<Sink*> sinks_;
   std::vector<std::int64_t> objects_;  // [classes]
   RunSummary summary_;
-  std::int64_t picture_failures_ = 0;
   double padding_ = 0;
 };
 
@@ -133,8 +129,7 @@ RunSummary run_inputs(LanePool& lanes, const RunOptions& options) {
       ++progress.done;
     }
     progress.total = reader.total();
-    progress.failed = static_cast<std::uint64_t>(collector.failures());
-    progress.seconds = seconds();
+    progress.is_video = reader.saw_video();
     if (options.on_progress) options.on_progress(progress);
   }
   reader.join();

@@ -19,8 +19,7 @@ namespace shoal {
 struct RunProgress {
   std::uint64_t done = 0;
   std::optional<std::uint64_t> total;
-  std::uint64_t failed = 0;
-  double seconds = 0;
+  bool is_video = false;  // frames, not pictures
 };
 
 struct RunOptions {

@@ -1,4 +1,5 @@
-// Goal: every rule of decide() and RunTimes, one claim a test. Method: tables, no threads, no clock.
+// Goal: every rule of decide() and RunTimes, one claim a test. Method: tables; no threads, no
+// clock.
 #include "scheduler/policy.h"
 
 #include <gtest/gtest.h>
