@@ -6,7 +6,7 @@ import os
 import time
 
 import pytest
-from conftest import link_copies
+from made_pictures import link_copies
 
 
 def test_help_and_version_are_status_0(shoal):
@@ -81,11 +81,11 @@ def test_a_full_disk_is_said_and_is_not_success(shoal, quick_model, zoo, option)
 
 
 def test_a_full_disk_for_one_output_leaves_the_others_whole(shoal, quick_model, photos, tmp_path):
-    run = shoal("detect", "-m", quick_model, "--coco", "/dev/full", "--json",
-                tmp_path / "out.jsonl", *photos)
+    run = shoal("detect", "-m", quick_model, "--json", "/dev/full", "--coco",
+                tmp_path / "coco.json", *photos)
     assert run.status == 1, run
-    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert len(lines) == len(photos)
+    results = json.loads((tmp_path / "coco.json").read_text())
+    assert len({entry["image_id"] for entry in results}) > len(photos) // 2
 
 
 def test_a_closed_pipe_ends_the_run_quietly(shoal, quick_model, photos):
@@ -103,11 +103,7 @@ def test_an_interrupted_run_keeps_what_is_done(shoal, quick_model, photos, tmp_p
     output, coco, txt = tmp_path / "out.jsonl", tmp_path / "coco.json", tmp_path / "txt"
     running = shoal.start("detect", "-m", quick_model, "--json", output, "--coco", coco, "--txt",
                           txt, "--save", tmp_path / "save", links[0].parent)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and running.process.poll() is None:
-        if output.exists() and output.read_bytes().count(b"\n") >= 30:
-            break
-        time.sleep(0.01)
+    wait_for_lines(running, output, 30)
     running.process.send_signal(getattr(signal, f"SIG{number}"))
     asked = time.monotonic()
     run = running.wait(120)
@@ -125,17 +121,28 @@ def test_an_interrupted_run_keeps_what_is_done(shoal, quick_model, photos, tmp_p
     assert "interrupt" in run.err.lower(), run
 
 
+def wait_for_lines(running, output, count):
+    """Until the run has written `count` lines, or ended."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and running.process.poll() is None:
+        if output.exists() and output.read_bytes().count(b"\n") >= count:
+            break
+        time.sleep(0.01)
+
+
 def test_a_second_interrupt_ends_at_once(shoal, quick_model, photos, tmp_path):
     links = link_copies(tmp_path / "many", photos, 6000)
-    running = shoal.start("detect", "-m", quick_model, "--json", tmp_path / "out.jsonl",
-                          links[0].parent)
-    time.sleep(2)
+    output = tmp_path / "out.jsonl"
+    running = shoal.start("detect", "-m", quick_model, "--json", output, links[0].parent)
+    wait_for_lines(running, output, 10)
     running.interrupt()
     time.sleep(0.05)
     if running.process.poll() is None:
         running.interrupt()
     running.wait(20)
-    for line in (tmp_path / "out.jsonl").read_text().splitlines():
+    lines = output.read_text().splitlines()
+    assert 10 <= len(lines) < 6000
+    for line in lines:
         json.loads(line)
 
 

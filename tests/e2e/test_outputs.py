@@ -9,7 +9,7 @@ import pathlib
 import cv2
 import numpy as np
 import pytest
-from conftest import save, scene
+from made_pictures import save, scene
 
 CATEGORIES_WITHOUT = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}  # numbers COCO left out of 1..90
 

@@ -240,6 +240,21 @@ class Reference:
         return Detections(geometry.to_source(boxes, width, height), scores, classes)
 
 
+    def candidates(self, picture):
+        """Every anchor before thresholds and suppression: boxes [N, 4] in source pixels, scores
+        [N, C]. For deciding whether a difference is a tie that rounding broke."""
+        outputs, geometry = self.raw(picture)
+        height, width = picture.shape[:2]
+        if self.conventions.encoding == "end_to_end":
+            rows = outputs[0]
+            boxes = rows[:, :4]
+            scores = np.zeros((len(rows), max(len(self.names), int(rows[:, 5].max()) + 1)))
+            scores[np.arange(len(rows)), rows[:, 5].astype(int)] = rows[:, 4]
+        else:
+            boxes, scores = decode(outputs, self.size, self.conventions)
+        return geometry.to_source(boxes, width, height), scores
+
+
 def read_picture(path):
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if picture is None:

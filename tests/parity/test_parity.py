@@ -1,19 +1,15 @@
 """The program against an independent reference (reference.py) on every model of the test data.
 
 Boxes: within 0.5 pixels and 0.01 of confidence. A detection may be missing on one side only where
-it stands within 0.01 of the threshold, or where a pair's overlap stands so near the suppression
-limit that rounding decides. mAP: within 0.005 of the figures in the test data's README (fp32),
-0.01 (bf16).
+it stands within 0.01 of the threshold or where rounding decides between two candidates (class
+Ties). mAP: within 0.005 of the figures in the test data's README (fp32), 0.01 (bf16).
 """
 
 import json
 import pathlib
-import sys
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 MODELS = [
     "yolov5n_640_fp32", "yolov8n_640_dq8", "yolo11n_640_dq8", "yolov10n_640_dq8",
@@ -33,7 +29,7 @@ PIXELS, SCORE = 0.5, 0.01
 
 @pytest.fixture(scope="session")
 def references(zoo):
-    """Reference detections, computed once a model: {picture: Detections}."""
+    """Reference answers, computed once a model: {picture: (Detections, Ties)}."""
     import reference
 
     cache = {}
@@ -45,8 +41,9 @@ def references(zoo):
             cache[model] = {}
             for name in PICTURES:
                 picture = reference.read_picture(zoo / "images" / name)
-                cache[model][name] = detector.detect(picture, CONF - SCORE, IOU,
-                                                     multi_label=False)
+                cache[model][name] = (
+                    detector.detect(picture, CONF - SCORE, IOU, multi_label=False),
+                    Ties(*detector.candidates(picture)))
         return cache[model]
 
     return of
@@ -78,35 +75,73 @@ def pairs_of(boxes, classes, other_boxes, other_classes):
     return pairs
 
 
-def decided_by_rounding(box, class_id, boxes, classes):
-    """Whether a box overlaps another of its class by almost exactly the suppression limit."""
-    import reference
+class Ties:
+    """Differences that rounding may make: choices between candidates of almost equal score.
 
-    others = boxes[classes == class_id]
-    return len(others) and (np.abs(reference.overlap(box, others) - IOU) < 0.01).any()
+    Greedy suppression keeps the better of two boxes; where their scores differ by less than the
+    tolerance, or their overlap meets the suppression limit, either choice is right. But whatever
+    is chosen has to be one of the reference's own candidates: same box, same class, same score.
+    """
+
+    def __init__(self, boxes, scores):
+        self.boxes, self.scores = boxes, scores
+
+    def knows(self, box, score, class_id):
+        """Whether an anchor of the reference says this, within the tolerances, as a class that
+        is its best or ties with its best."""
+        near = np.flatnonzero(np.abs(self.boxes - box).max(axis=1) <= PIXELS)
+        of_class = self.scores[near, class_id]
+        undecided = self.scores[near].max(axis=1) - of_class <= SCORE
+        return bool((undecided & (np.abs(of_class - score) <= SCORE)).any())
+
+    def rivals(self, box, score, class_id, boxes, scores, classes):
+        """Whether the other side kept something that suppresses this box by a hair: a box whose
+        score is almost equal, or whose overlap is almost the limit; or whether the anchor's class
+        is undecided."""
+        import reference
+
+        if abs(score - CONF) <= SCORE:
+            return True
+        own = classes == class_id
+        overlaps = reference.overlap(box, boxes[own]) if own.any() else np.zeros(0)
+        near_limit = np.abs(overlaps - IOU) < 0.02
+        near_score = (overlaps > IOU) & (np.abs(scores[own] - score) <= SCORE)
+        anchors = np.abs(self.boxes - box).max(axis=1) <= PIXELS
+        table = np.sort(self.scores[anchors], axis=1)
+        undecided = len(table) and (table[:, -1] - table[:, -2] <= SCORE).any()
+        return bool((near_limit | near_score).any() or undecided)
 
 
-def compare(line, expected):
-    """Complaints about one picture, and how many boxes agreed."""
+def compare(line, expected, ties):
+    """Complaints about one picture, how many boxes agreed, and how many were ties."""
     boxes, scores, classes = arrays_of(line)
     pairs = pairs_of(boxes, classes, expected.boxes, expected.classes)
-    complaints = []
+    complaints, agreed, tied = [], 0, 0
     for i, j in pairs:
         moved = np.abs(boxes[i] - expected.boxes[j]).max()
         changed = abs(scores[i] - expected.scores[j])
-        if moved > PIXELS or changed > SCORE:
+        if moved <= PIXELS and changed <= SCORE:
+            agreed += 1
+        elif changed <= SCORE and ties.knows(boxes[i], scores[i], classes[i]):
+            tied += 1
+        else:
             complaints.append(f"class {classes[i]} moved {moved:.3f} px, score differs by "
                               f"{changed:.4f}: {boxes[i]} {scores[i]:.3f}, reference "
                               f"{expected.boxes[j].round(2)} {expected.scores[j]:.3f}")
-    for side, own, other, missing in (
-            ("only in shoal", (boxes, scores, classes),
-             (expected.boxes, expected.classes), {i for i, _ in pairs}),
-            ("only in the reference", (expected.boxes, expected.scores, expected.classes),
-             (boxes, classes), {j for _, j in pairs})):
-        for k in set(range(len(own[0]))) - missing:
-            if own[1][k] > CONF + SCORE and not decided_by_rounding(own[0][k], own[2][k], *other):
-                complaints.append(f"{side}: class {own[2][k]} {own[1][k]:.3f} {own[0][k]}")
-    return complaints, len(pairs)
+    for side, own, other, matched in (
+            ("shoal", (boxes, scores, classes),
+             (expected.boxes, expected.scores, expected.classes), {i for i, _ in pairs}),
+            ("the reference", (expected.boxes, expected.scores, expected.classes),
+             (boxes, scores, classes), {j for _, j in pairs})):
+        for k in sorted(set(range(len(own[0]))) - matched):
+            known = ties.knows(own[0][k], own[1][k], own[2][k])
+            if own[1][k] <= CONF and side == "the reference":
+                continue  # below the threshold: only there to be matched
+            if known and ties.rivals(own[0][k], own[1][k], own[2][k], *other):
+                tied += 1
+            else:
+                complaints.append(f"only in {side}: class {own[2][k]} {own[1][k]:.3f} {own[0][k]}")
+    return complaints, agreed, tied
 
 
 @pytest.mark.parametrize("decode", ["default", "exact"])
@@ -119,14 +154,15 @@ def test_boxes_agree_with_the_reference(shoal, zoo, references, tmp_path, model,
     lines = shoal.detect(tmp_path / "out.jsonl", *arguments,
                          *(zoo / "images" / name for name in PICTURES))
     assert [pathlib.Path(line["source"]).name for line in lines] == PICTURES
-    complaints, agreed = [], 0
+    complaints, agreed, tied = [], 0, 0
     for line, name in zip(lines, PICTURES):
         assert "error" not in line, line
-        told, count = compare(line, references(model)[name])
+        told, equal, ties = compare(line, *references(model)[name])
         complaints += [f"{name}: {text}" for text in told]
-        agreed += count
+        agreed += equal
+        tied += ties
     assert not complaints, "\n".join(complaints)
-    assert agreed >= 8, "hardly anything was compared"
+    assert agreed >= 8 and tied <= agreed / 4, f"{agreed} agreed, {tied} were ties"
 
 
 def evaluate(shoal, zoo, model, precision, output):
