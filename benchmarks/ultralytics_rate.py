@@ -4,8 +4,12 @@
 """
 
 import argparse
+import os
 import pathlib
 import time
+
+# It would otherwise look for updates and install packages.
+os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="false")
 
 
 def exported(model, form, folder):
@@ -39,16 +43,17 @@ def main():
     parser.add_argument("--folder", default=".")
     parser.add_argument("--seconds", type=float, default=8)
     arguments = parser.parse_args()
+    os.environ.setdefault("YOLO_CONFIG_DIR", arguments.folder)
     from ultralytics import YOLO
 
     detector = YOLO(exported(arguments.model, arguments.form, arguments.folder), task="detect")
-    pictures = pathlib.Path(arguments.list).read_text().split()
     options = {"imgsz": 640, "conf": 0.25, "iou": 0.7, "device": "cpu", "verbose": False,
-               "rect": False, "stream": True}
-    for _ in detector.predict(pictures[:4], **options):
+               "rect": False, "stream": True, "batch": 1}
+    # A list.txt is read picture by picture; a Python list of names would be one huge batch.
+    for _, _ in zip(range(4), detector.predict(arguments.list, **options)):
         pass
     done, start = 0, time.monotonic()
-    for _ in detector.predict(pictures, **options):
+    for _ in detector.predict(arguments.list, **options):
         done += 1
         if time.monotonic() - start > arguments.seconds:
             break
