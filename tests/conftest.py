@@ -4,6 +4,14 @@ import pytest
 from program import BINARY, ZOO, Shoal
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Plans that the program measures here stay here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def shoal_bin():
     if not BINARY.exists():

@@ -144,8 +144,9 @@ def compare(line, expected, ties):
     return complaints, agreed, tied
 
 
-@pytest.mark.parametrize("decode", ["default", "exact"])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model, decode", [
+    (model, decode) for model in MODELS for decode in ("default", "exact")
+    if decode == "default" or "static" not in model])
 def test_boxes_agree_with_the_reference(shoal, zoo, references, tmp_path, model, decode):
     arguments = ["-m", zoo / "models" / f"{model}.onnx", "--precision", "fp32", "--conf", CONF,
                  "--iou", IOU]
