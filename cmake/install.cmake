@@ -18,7 +18,8 @@ target_include_directories(shoal_shared INTERFACE $<INSTALL_INTERFACE:include>)
 target_compile_features(shoal_shared INTERFACE cxx_std_20)
 set_target_properties(shoal PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}/shoal")
 
-install(TARGETS shoal shoal_shared EXPORT shoal)
+install(TARGETS shoal)
+install(TARGETS shoal_shared EXPORT shoal)
 install(DIRECTORY include/shoal DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES shoal.toml DESTINATION ${CMAKE_INSTALL_DATADIR}/shoal)
 install(EXPORT shoal NAMESPACE shoal:: FILE shoalTargets.cmake

@@ -128,6 +128,7 @@ VerbBody add_bench(CLI::App& program) {
   verb.remove_option(verb.get_option("--batch"));
   verb.add_option("--batch", arguments->batches, "batch sizes to measure: 1,2,4,8")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::Range(1, 1024))
       ->type_name("N,N");
   verb.add_option("--scenario", arguments->scenario, "offline or single_stream")

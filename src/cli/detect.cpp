@@ -27,7 +27,7 @@ struct DetectArguments {
   BoxArguments boxes;
   std::vector<std::string> inputs;
   bool recursive = false;
-  bool exact_decode = false;
+  bool scaled_decode = false;
   std::string json;
   std::string coco;
   std::string txt;
@@ -93,7 +93,7 @@ RunOptions run_options(const DetectArguments& arguments, const Config& config,
   options.reader.inputs = arguments.inputs;
   options.reader.source.recursive = arguments.recursive;
   options.decode_threads = config.decode_threads;
-  options.scaled_decode = config.scaled_decode && !arguments.exact_decode;
+  options.scaled_decode = config.scaled_decode || arguments.scaled_decode;
   options.requests_max = config.detector.requests_max;
   options.stop = &interrupted();
   for (const auto& sink : sinks) options.sinks.push_back(sink.get());
@@ -131,6 +131,7 @@ int run_detect(const DetectArguments& arguments, const Overrides& overrides) {
     const auto written = write_output(arguments.summary, summary_to_json(summary) + "\n");
     if (!written) return report(written.error().message, kSomeFailed);
   }
+  if (summary.interrupted) return kInterrupted;
   return summary.failed + summary.sink_failures > 0 ? kSomeFailed : kAllWell;
 }
 
@@ -145,8 +146,8 @@ VerbBody add_detect(CLI::App& program) {
   add_model_arguments(verb, arguments->model);
   add_box_arguments(verb, arguments->boxes);
   verb.add_flag("--recursive", arguments->recursive, "descend into sub-folders");
-  verb.add_flag("--exact-decode", arguments->exact_decode,
-                "decode JPEGs at full size even where the network needs less");
+  verb.add_flag("--scaled-decode", arguments->scaled_decode,
+                "decode JPEGs only as large as the network needs (faster)");
   verb.add_option("--json", arguments->json, "one JSON object a line; - is stdout")
       ->type_name("FILE");
   verb.add_option("--coco", arguments->coco, "COCO results, as pycocotools reads them")

@@ -98,6 +98,7 @@ VerbBody add_doctor(CLI::App& program) {
   add_model_arguments(verb, arguments->model);
   verb.add_option("--batches", arguments->batches, "batch sizes to prove (1,2,4,8,16)")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::Range(1, 256))
       ->type_name("N,N");
   verb.add_option("--json", arguments->json, "the checks as JSON; - is stdout")->type_name("FILE");

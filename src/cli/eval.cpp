@@ -26,7 +26,7 @@ struct EvalArguments {
   float confidence = 0.001F;
   float iou = 0.65F;
   int max_det = 300;
-  bool exact_decode = false;
+  bool scaled_decode = false;
   std::string json;
   bool quiet = false;
 };
@@ -53,7 +53,7 @@ EvalReport evaluate(LanePool& lanes, const Dataset& dataset, const EvalArguments
   RunOptions options;
   for (const DatasetItem& item : dataset.items) options.reader.inputs.push_back(item.picture);
   options.decode_threads = config.decode_threads;
-  options.scaled_decode = config.scaled_decode && !arguments.exact_decode;
+  options.scaled_decode = config.scaled_decode || arguments.scaled_decode;
   options.requests_max = config.detector.requests_max;
   options.stop = &interrupted();
   std::size_t next = 0;
@@ -96,7 +96,7 @@ int run_eval(const EvalArguments& arguments, const Overrides& overrides) {
   catch_interrupts();
   RunSummary summary;
   const EvalReport result = evaluate(**lanes, *dataset, arguments, *config, summary);
-  if (summary.interrupted) return report("eval: interrupted; no result", kSomeFailed);
+  if (summary.interrupted) return report("eval: interrupted; no result", kInterrupted);
   describe_run(summary, (*lanes)->engine());
   if (!arguments.quiet) print_report(result, summary, dataset->path);
   if (!arguments.json.empty()) {
@@ -118,8 +118,8 @@ VerbBody add_eval(CLI::App& program) {
   verb.add_option("--iou", arguments->iou, "overlap that suppresses (0.65)")->type_name("P");
   verb.add_option("--max-det", arguments->max_det, "most detections of a picture (300)")
       ->type_name("N");
-  verb.add_flag("--exact-decode", arguments->exact_decode,
-                "decode JPEGs at full size even where the network needs less");
+  verb.add_flag("--scaled-decode", arguments->scaled_decode,
+                "decode JPEGs only as large as the network needs (faster)");
   verb.add_option("--json", arguments->json, "the result as JSON; - is stdout")
       ->type_name("FILE");
   verb.add_flag("-q,--quiet", arguments->quiet, "no progress bar, no table");

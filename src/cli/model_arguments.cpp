@@ -83,6 +83,7 @@ void add_box_arguments(CLI::App& verb, BoxArguments& arguments) {
       ->type_name("N");
   verb.add_option("--classes", arguments.classes, "keep only these class numbers")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->type_name("N,N");
   verb.add_flag("--agnostic", arguments.agnostic, "suppress across classes");
 }

@@ -3,10 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/terminal.h"
@@ -19,38 +21,38 @@ namespace {
 
 constexpr std::string_view kVersion = "shoal 0.1.0";
 
-// What CLI11 did not know: --section.key value pairs are configuration, the rest is a mistake.
-Result<Overrides> take_overrides(const CLI::App& verb) {
+// Takes --section.key VALUE and --section.key=VALUE out of the words: they are configuration, which
+// CLI11 would not tell from a positional argument.
+Result<Overrides> take_overrides(std::vector<std::string>& words) {
   Overrides overrides;
-  const std::vector<std::string> rest = verb.remaining();
-  for (std::size_t i = 0; i < rest.size(); ++i) {
-    std::string_view word = rest[i];
-    const bool is_option = word.starts_with("--");
-    if (is_option && word.find('.') != std::string_view::npos) {
-      word.remove_prefix(2);
-      const std::size_t equals = word.find('=');
-      if (equals != std::string_view::npos) {
-        overrides.emplace_back(word.substr(0, equals), word.substr(equals + 1));
-        continue;
-      }
-      if (i + 1 == rest.size()) {
-        return Error{ErrorCode::kInvalidArgument, fmt::format("{}: expected a value", rest[i])};
-      }
-      overrides.emplace_back(word, rest[++i]);
-      continue;
+  std::vector<std::string> rest;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string_view word = words[i];
+    const std::string_view name = word.substr(0, word.find('='));
+    if (!word.starts_with("--") || name.find('.') == std::string_view::npos) {
+      rest.push_back(words[i]);
+    } else if (name.size() < word.size()) {
+      overrides.emplace_back(name.substr(2), word.substr(name.size() + 1));
+    } else if (i + 1 < words.size()) {
+      overrides.emplace_back(name.substr(2), words[++i]);
+    } else {
+      return Error{ErrorCode::kInvalidArgument, fmt::format("{}: expected a value", word)};
     }
-    std::vector<std::string> names;
-    for (const CLI::Option* option : verb.get_options()) {
-      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-      for (const std::string& name : option->get_snames()) names.push_back("-" + name);
-    }
-    const std::vector<std::string_view> known(names.begin(), names.end());
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("{}: unknown {} '{}'{}", verb.get_name(),
-                             word.starts_with("-") ? "option" : "argument", word,
-                             suggestion(word, known))};
   }
+  words = std::move(rest);
   return overrides;
+}
+
+int unknown_option(const CLI::App& verb, const std::string& word) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : verb.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) names.push_back("-" + name);
+  }
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  return report(fmt::format("{}: unknown {} '{}'{}", verb.get_name(),
+                            word.starts_with("-") ? "option" : "argument", word,
+                            suggestion(word, known)), kWrongUsage);
 }
 
 int unknown_verb(const CLI::App& program, const std::string& word) {
@@ -80,8 +82,12 @@ int run_program(int argc, char** argv) {
     verb->add_flag("-v,--verbose", verbosity, "say more; -vv says most");
     verb->allow_extras();
   }
+  std::vector<std::string> words(argv + 1, argv + argc);
+  const auto overrides = take_overrides(words);
+  if (!overrides) return report(overrides.error().message, kWrongUsage);
+  std::reverse(words.begin(), words.end());  // as CLI11 takes a vector
   try {
-    program.parse(argc, argv);
+    program.parse(std::move(words));
   } catch (const CLI::Success& done) {
     return program.exit(done);
   } catch (const CLI::ParseError& error) {
@@ -96,8 +102,8 @@ int run_program(int argc, char** argv) {
     fmt::print("{}", program.help());
     return kAllWell;
   }
-  const auto overrides = take_overrides(*chosen.front());
-  if (!overrides) return report(overrides.error().message, kWrongUsage);
+  const auto unknown = chosen.front()->remaining();
+  if (!unknown.empty()) return unknown_option(*chosen.front(), unknown.front());
   return verbs.at(chosen.front()->get_name())(*overrides);
 }
 

@@ -12,7 +12,7 @@ namespace shoal {
 struct Config {
   DetectorOptions detector;
   int decode_threads = 2;     // of pictures; videos are decoded by the thread that reads them
-  bool scaled_decode = true;  // JPEGs only as large as the network needs
+  bool scaled_decode = false;  // JPEGs only as large as the network needs
 };
 
 // Reads a configuration; what it does not name keeps its default. `name` begins every message.

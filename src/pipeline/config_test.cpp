@@ -99,8 +99,8 @@ TEST(ConfigTest, OptionsOfTheCommandLineHaveTheFilesNames) {
   EXPECT_EQ(config.detector.precision, "bf16");
   EXPECT_TRUE(set_option(config, "scheduler.queue_delay_ms", "5"));
   EXPECT_EQ(config.detector.queue_delay, std::chrono::milliseconds(5));
-  EXPECT_TRUE(set_option(config, "decode.scaled", "false"));
-  EXPECT_FALSE(config.scaled_decode);
+  EXPECT_TRUE(set_option(config, "decode.scaled", "true"));
+  EXPECT_TRUE(config.scaled_decode);
   EXPECT_TRUE(set_option(config, "detect.classes", "[1, 2]"));
   EXPECT_EQ(config.detector.classes, (std::vector<int>{1, 2}));
   const auto unknown = set_option(config, "scheduler.queue_dely_ms", "5");

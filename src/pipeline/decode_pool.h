@@ -18,9 +18,8 @@ struct DecodePoolOptions {
   int threads = 2;
   std::size_t queue_limit = 64;
   PictureLimits limits;
-  // Decode JPEGs only as large as the network needs. Off where somebody draws on the pixels, or
-  // where results have to equal those of a full decode exactly.
-  bool scaled = true;
+  // Decode JPEGs only as large as the network needs. Not where somebody draws on the pixels.
+  bool scaled = false;
 };
 
 // Threads  submit() by any thread.

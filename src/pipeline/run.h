@@ -27,7 +27,7 @@ struct RunOptions {
   // Threads that decode pictures; videos are decoded by the reading thread.
   int decode_threads = 2;
   // JPEGs only as large as the network needs; ignored where a sink draws.
-  bool scaled_decode = true;
+  bool scaled_decode = false;
   // Most items in flight. Memory: one decoded picture each.
   int requests_max = 32;
   // Called by the thread that called run_inputs().

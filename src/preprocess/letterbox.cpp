@@ -1,6 +1,7 @@
 // The letterbox: padding, row cache and the choice of kernel. The arithmetic stands in resample.h.
 #include "preprocess/letterbox.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <string>
@@ -152,9 +153,11 @@ Result<void> resample(std::uint8_t* out, const ImageView& picture, const Letterb
   for (int y = 0; y < geometry.content.height; ++y) {
     const internal::Tap tap =
         internal::tap_at(y, geometry.content.height, picture.size.height);
-    const int below = tap.weight == 0 ? tap.index : tap.index + 1;
-    const std::int16_t* upper = cache.row(tap.index, below);
-    const std::int16_t* lower = cache.row(below, tap.index);
+    const int last = picture.size.height - 1;
+    const int above = std::clamp(tap.index, 0, last);
+    const int below = tap.weight == 0 ? above : std::clamp(tap.index + 1, 0, last);
+    const std::int16_t* upper = cache.row(above, below);
+    const std::int16_t* lower = cache.row(below, above);
     kernel.blend_rows(content_row(out, geometry, y), upper, lower, tap.weight,
                       geometry.content.width * kChannels);
   }

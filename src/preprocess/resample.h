@@ -1,9 +1,12 @@
 // The arithmetic of the letterbox: bilinear taps in fixed point, and one kernel per instruction
 // set. All kernels compute the same integers; the scalar one is the specification.
 //
-//   along x   v = 64 a + mulhrs(64 (b - a), w)              s16, 1/64 level, one row [3 * width]
-//   along y   p = (u + mulhrs(l - u, w) + 32) >> 6          u8
-//   mulhrs(d, w) = (d * w + 2^14) >> 15                     as the instruction of that name
+//   along x   v = (a (2048 - w) + b w) >> 4                             s16, 1/128 level
+//   along y   p = ((u (2048 - w) >> 16) + (l w >> 16) + 2) >> 2         u8
+//
+// These are the integers of OpenCV 4's INTER_LINEAR for u8, its truncations included, so x comes
+// before y. Halving both sides needs no case of its own: it gives (a + b + c + d + 2) >> 2, which
+// is what OpenCV's INTER_AREA, chosen there, gives too.
 #pragma once
 
 #include <algorithm>
@@ -16,26 +19,59 @@
 namespace shoal::internal {
 
 constexpr int kChannels = 3;
-constexpr int kLevelScale = 64;      // row values are levels times this
-constexpr int kRowSlack = 64;        // elements behind a row that kernels may overwrite
-constexpr int kWeightOne = 1 << 15;  // weights are in 1/32768
+constexpr int kRowSlack = 64;      // elements behind a row that kernels may overwrite
+constexpr int kWeightOne = 2048;   // weights are in 1/2048
 
-// One output's place between two neighbours: in[index] + weight * (in[index + 1] - in[index]).
+// One output's place between two neighbours:
+// in[index] * (kWeightOne - weight) + in[index + 1] * weight.
 struct Tap {
-  int index = 0;
-  std::int16_t weight = 0;  // 0: in[index + 1] may not exist
+  int index = 0;            // -1 and in_count - 1 have one neighbour only
+  std::int16_t weight = 0;  // 0 to kWeightOne
 };
 
-// Output `out` of `out_count` samples, over `in_count` inputs, with centres at half-integers and
-// clamped edges. REQUIRES: 0 <= out < out_count, in_count >= 1.
+// Output `out` of `out_count` samples, over `in_count` inputs, with centres at half-integers.
+// REQUIRES: 0 <= out < out_count, in_count >= 1.
+//
+// The reciprocal of a quotient and the rounding to float are OpenCV's and decide single levels.
+// OpenCV rounds both weights on their own; their sum is 2048 all the same: a tie sends one up and
+// the other down, and only outputs nearer than 2^-14 to a tie, which need out_count > 8192, could
+// lose it to the rounding of 1 - fraction.
 [[nodiscard]] inline Tap tap_at(int out, int out_count, int in_count) {
-  const double scale = static_cast<double>(in_count) / out_count;
-  const double position = std::clamp((out + 0.5) * scale - 0.5, 0.0, in_count - 1.0);
-  Tap tap{.index = static_cast<int>(position)};
-  const long weight = std::lround((position - tap.index) * kWeightOne);
-  tap.weight = static_cast<std::int16_t>(std::min<long>(weight, kWeightOne - 1));
-  if (tap.index == in_count - 1) tap.weight = 0;
+  const double scale = 1.0 / (static_cast<double>(out_count) / in_count);
+  const auto position = static_cast<float>((out + 0.5) * scale - 0.5);
+  const float left = std::floor(position);
+  return {.index = static_cast<int>(left),
+          .weight = static_cast<std::int16_t>(std::lrint((position - left) * kWeightOne))};
+}
+
+// The same with edges clamped, as OpenCV does along x: weight 0 where in[index + 1] or in[index]
+// does not exist. Along y it keeps the weights and repeats the edge's row, whose truncated halves
+// may sum to one less.
+[[nodiscard]] inline Tap clamped_tap_at(int out, int out_count, int in_count) {
+  const Tap tap = tap_at(out, out_count, in_count);
+  if (tap.index < 0) return {};
+  if (tap.index >= in_count - 1) return {.index = in_count - 1, .weight = 0};
   return tap;
+}
+
+// A clamped tap as the vector kernels take it: from its nearer neighbour on, so that the weight
+// fits the 16 bits of a multiplication.
+//   v = 128 near + (128 (near - far) * factor >> 16)      factor = -32 w, w <= 1024
+// It is the specification's v, because 16 divides the 2048 that multiply `near`.
+struct NearTap {
+  int near_step = 0;  // pixels from the tap's index
+  int far_step = 0;
+  std::int16_t factor = 0;
+};
+
+[[nodiscard]] inline NearTap near_tap(const Tap& tap) {
+  if (tap.weight == 0) return {};
+  if (tap.weight <= kWeightOne / 2) {
+    return {.near_step = 0, .far_step = 1, .factor = static_cast<std::int16_t>(-32 * tap.weight)};
+  }
+  return {.near_step = 1,
+          .far_step = 0,
+          .factor = static_cast<std::int16_t>(-32 * (kWeightOne - tap.weight))};
 }
 
 // What a kernel's table along x is made from.

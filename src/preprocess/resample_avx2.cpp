@@ -1,5 +1,5 @@
 // The resampling kernels in AVX2. Two output pixels fill a 128-bit half: 8 bytes are loaded round
-// each one's neighbours and a byte shuffle makes (left, right) pairs of them.
+// each one's neighbours and a byte shuffle makes (near, far) pairs of them.
 #include "preprocess/resample.h"
 
 #if defined(__x86_64__)
@@ -18,8 +18,8 @@ constexpr int kPixelsPerHalf = 2;
 constexpr int kElementsPerHalf = kPixelsPerHalf * kChannels;
 
 struct Half {
-  std::array<std::uint8_t, 16> shuffle;  // 6 (left, right) pairs, then zeros
-  std::array<std::int16_t, 8> weight;
+  std::array<std::uint8_t, 16> shuffle;  // 6 (near, far) pairs, then zeros
+  std::array<std::int16_t, 8> factor;
   std::array<std::int32_t, kPixelsPerHalf> byte_offset;
 };
 
@@ -38,7 +38,8 @@ void build_table(std::byte* table, const RowGeometry& geometry) {
     half.shuffle.fill(0x80);
     for (int pixel = 0; pixel < kPixelsPerHalf; ++pixel) {
       const int x = std::min(i * kPixelsPerHalf + pixel, geometry.out_width - 1);
-      const Tap tap = tap_at(x, geometry.out_width, geometry.in_width);
+      const Tap tap = clamped_tap_at(x, geometry.out_width, geometry.in_width);
+      const NearTap near = near_tap(tap);
       // Near the row's end the load starts earlier, so that it ends with the row.
       const int offset = std::min(tap.index * kChannels, load_offset_max);
       half.byte_offset[static_cast<std::size_t>(pixel)] = offset;
@@ -46,10 +47,11 @@ void build_table(std::byte* table, const RowGeometry& geometry) {
         const auto element = static_cast<std::size_t>(pixel * kChannels + channel);
         const int left = pixel * kLoadBytes - offset +
                          source_byte(tap.index, channel, geometry.swap_channels);
-        half.shuffle[2 * element] = static_cast<std::uint8_t>(left);
+        half.shuffle[2 * element] =
+            static_cast<std::uint8_t>(left + near.near_step * kChannels);
         half.shuffle[2 * element + 1] =
-            static_cast<std::uint8_t>(tap.weight == 0 ? left : left + kChannels);
-        half.weight[element] = tap.weight;
+            static_cast<std::uint8_t>(left + near.far_step * kChannels);
+        half.factor[element] = near.factor;
       }
     }
     halves[i] = half;
@@ -78,8 +80,8 @@ SHOAL_AVX2 void resample_row(std::int16_t* out, const std::uint8_t* row,
     row = padded.data();
   }
   const auto* halves = reinterpret_cast<const Half*>(table);
-  const __m256i take_left = _mm256_set1_epi16(0x0040);          // 64 a
-  const __m256i take_difference = _mm256_set1_epi16(0x40C0);    // 64 b - 64 a
+  const __m256i take_near = _mm256_set1_epi16(0x0080);                        // -128 near
+  const __m256i take_difference = _mm256_set1_epi16(static_cast<short>(0xC040));  // 64 (near - far)
   for (int i = 0; i < half_count(geometry.out_width); i += 2) {
     const Half& low = halves[i];
     const Half& high = halves[i + 1];
@@ -87,10 +89,11 @@ SHOAL_AVX2 void resample_row(std::int16_t* out, const std::uint8_t* row,
         _mm256_castsi128_si256(load_two(row, low)), load_two(row, high), 1);
     const __m256i pairs =
         _mm256_shuffle_epi8(bytes, load_both(low.shuffle.data(), high.shuffle.data()));
-    const __m256i weights = load_both(low.weight.data(), high.weight.data());
-    const __m256i value = _mm256_add_epi16(
-        _mm256_maddubs_epi16(pairs, take_left),
-        _mm256_mulhrs_epi16(_mm256_maddubs_epi16(pairs, take_difference), weights));
+    const __m256i factors = load_both(low.factor.data(), high.factor.data());
+    const __m256i difference = _mm256_maddubs_epi16(pairs, take_difference);
+    const __m256i value = _mm256_sub_epi16(
+        _mm256_mulhi_epi16(_mm256_add_epi16(difference, difference), factors),
+        _mm256_maddubs_epi16(pairs, take_near));
     // Each store's last two elements are overwritten by the next one.
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm256_castsi256_si128(value));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out + kElementsPerHalf),
@@ -100,22 +103,23 @@ SHOAL_AVX2 void resample_row(std::int16_t* out, const std::uint8_t* row,
 }
 
 SHOAL_AVX2 __m256i blend_sixteen(const std::int16_t* upper, const std::int16_t* lower,
-                                 __m256i weight) {
+                                 __m256i upper_weight, __m256i lower_weight) {
   const __m256i u = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(upper));
   const __m256i l = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lower));
-  const __m256i value =
-      _mm256_add_epi16(u, _mm256_mulhrs_epi16(_mm256_sub_epi16(l, u), weight));
-  return _mm256_srli_epi16(_mm256_add_epi16(value, _mm256_set1_epi16(kLevelScale / 2)), 6);
+  const __m256i sum =
+      _mm256_add_epi16(_mm256_mulhi_epi16(u, upper_weight), _mm256_mulhi_epi16(l, lower_weight));
+  return _mm256_srli_epi16(_mm256_add_epi16(sum, _mm256_set1_epi16(2)), 2);
 }
 
 SHOAL_AVX2 void blend_rows(std::uint8_t* out, const std::int16_t* upper,
                            const std::int16_t* lower, std::int16_t weight, int count) {
   constexpr int kStep = 32;
-  const __m256i weights = _mm256_set1_epi16(weight);
+  const __m256i lower_weight = _mm256_set1_epi16(weight);
+  const __m256i upper_weight = _mm256_sub_epi16(_mm256_set1_epi16(kWeightOne), lower_weight);
   for (int i = 0; i < count; i += kStep) {
     const __m256i packed = _mm256_permute4x64_epi64(
-        _mm256_packus_epi16(blend_sixteen(upper + i, lower + i, weights),
-                            blend_sixteen(upper + i + 16, lower + i + 16, weights)),
+        _mm256_packus_epi16(blend_sixteen(upper + i, lower + i, upper_weight, lower_weight),
+                            blend_sixteen(upper + i + 16, lower + i + 16, upper_weight, lower_weight)),
         0xD8);
     if (count - i >= kStep) {
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), packed);

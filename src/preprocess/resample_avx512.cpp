@@ -1,5 +1,5 @@
 // The resampling kernels in AVX-512 with VBMI. A block is up to 32 output elements whose sources
-// lie within 128 bytes: two loads, one two-register byte permutation, and the (left, right) pairs
+// lie within 128 bytes: two loads, one two-register byte permutation, and the (near, far) pairs
 // are there. Strong reductions have fewer elements a block.
 #include "preprocess/resample.h"
 
@@ -18,8 +18,8 @@ constexpr int kSpan = 128;      // source bytes of a block
 constexpr int kElements = 32;   // output elements of a full block
 
 struct alignas(64) Block {
-  std::array<std::uint8_t, 2 * kElements> permutation;  // (left, right) pairs
-  std::array<std::int16_t, kElements> weight;
+  std::array<std::uint8_t, 2 * kElements> permutation;  // (near, far) pairs
+  std::array<std::int16_t, kElements> factor;
   std::int32_t byte_offset;  // of the span in the row
   std::int32_t first;        // output element; what is behind the block's last is garbage until
                              // the next block overwrites it
@@ -48,12 +48,13 @@ void build_table(std::byte* table, const RowGeometry& geometry) {
     Block block{};
     block.first = x * kChannels;
     block.byte_offset =
-        std::clamp(tap_at(x, geometry.out_width, geometry.in_width).index * kChannels, 0,
+        std::clamp(clamped_tap_at(x, geometry.out_width, geometry.in_width).index * kChannels, 0,
                    std::max(0, row_bytes - kSpan));
     // The last pixel may be cut off by the block's end: the next block starts with it again.
     int pixels = 0;
     for (int element = 0; element < kElements && x + pixels < geometry.out_width; ++pixels) {
-      const Tap tap = tap_at(x + pixels, geometry.out_width, geometry.in_width);
+      const Tap tap = clamped_tap_at(x + pixels, geometry.out_width, geometry.in_width);
+      const NearTap near = near_tap(tap);
       if ((tap.index + 2) * kChannels - block.byte_offset > kSpan &&
           (tap.weight != 0 || (tap.index + 1) * kChannels - block.byte_offset > kSpan)) {
         break;
@@ -63,10 +64,11 @@ void build_table(std::byte* table, const RowGeometry& geometry) {
         const int left = source_byte(tap.index, channel, geometry.swap_channels) -
                          block.byte_offset;
         const auto e = static_cast<std::size_t>(element);
-        block.permutation[2 * e] = static_cast<std::uint8_t>(left);
+        block.permutation[2 * e] =
+            static_cast<std::uint8_t>(left + near.near_step * kChannels);
         block.permutation[2 * e + 1] =
-            static_cast<std::uint8_t>(tap.weight == 0 ? left : left + kChannels);
-        block.weight[e] = tap.weight;
+            static_cast<std::uint8_t>(left + near.far_step * kChannels);
+        block.factor[e] = near.factor;
       }
     }
     blocks_of(table)[block_count++] = block;
@@ -83,8 +85,8 @@ SHOAL_AVX512 void resample_row(std::int16_t* out, const std::uint8_t* row,
     std::memcpy(padded.data(), row, static_cast<std::size_t>(geometry.in_width * kChannels));
     row = padded.data();
   }
-  const __m512i take_left = _mm512_set1_epi16(0x0040);        // 64 a
-  const __m512i take_difference = _mm512_set1_epi16(0x40C0);  // 64 b - 64 a
+  const __m512i take_near = _mm512_set1_epi16(0x0080);                        // -128 near
+  const __m512i take_difference = _mm512_set1_epi16(static_cast<short>(0xC040));  // 64 (near - far)
   const Block* block = blocks_of(table);
   const Block* const end = block + reinterpret_cast<const Table*>(table)->block_count;
   for (; block != end; ++block) {
@@ -92,10 +94,11 @@ SHOAL_AVX512 void resample_row(std::int16_t* out, const std::uint8_t* row,
     const __m512i pairs = _mm512_permutex2var_epi8(
         _mm512_loadu_si512(source), _mm512_load_si512(block->permutation.data()),
         _mm512_loadu_si512(source + 64));
-    const __m512i value = _mm512_add_epi16(
-        _mm512_maddubs_epi16(pairs, take_left),
-        _mm512_mulhrs_epi16(_mm512_maddubs_epi16(pairs, take_difference),
-                            _mm512_load_si512(block->weight.data())));
+    const __m512i difference = _mm512_maddubs_epi16(pairs, take_difference);
+    const __m512i value = _mm512_sub_epi16(
+        _mm512_mulhi_epi16(_mm512_add_epi16(difference, difference),
+                           _mm512_load_si512(block->factor.data())),
+        _mm512_maddubs_epi16(pairs, take_near));
     _mm512_storeu_si512(out + block->first, value);
   }
 }
@@ -103,16 +106,17 @@ SHOAL_AVX512 void resample_row(std::int16_t* out, const std::uint8_t* row,
 SHOAL_AVX512 void blend_rows(std::uint8_t* out, const std::int16_t* upper,
                              const std::int16_t* lower, std::int16_t weight, int count) {
   constexpr int kStep = 32;
-  const __m512i weights = _mm512_set1_epi16(weight);
-  const __m512i half = _mm512_set1_epi16(kLevelScale / 2);
+  const __m512i lower_weight = _mm512_set1_epi16(weight);
+  const __m512i upper_weight = _mm512_sub_epi16(_mm512_set1_epi16(kWeightOne), lower_weight);
+  const __m512i two = _mm512_set1_epi16(2);
   for (int i = 0; i < count; i += kStep) {
     const __m512i u = _mm512_loadu_si512(upper + i);
     const __m512i l = _mm512_loadu_si512(lower + i);
-    const __m512i value =
-        _mm512_add_epi16(u, _mm512_mulhrs_epi16(_mm512_sub_epi16(l, u), weights));
+    const __m512i sum =
+        _mm512_add_epi16(_mm512_mulhi_epi16(u, upper_weight), _mm512_mulhi_epi16(l, lower_weight));
     // The zero-masked form: g++ 12 warns of an uninitialised value inside the plain one.
     const __m256i packed = _mm512_maskz_cvtepi16_epi8(
-        0xFFFFFFFFU, _mm512_srli_epi16(_mm512_add_epi16(value, half), 6));
+        0xFFFFFFFFU, _mm512_srli_epi16(_mm512_add_epi16(sum, two), 2));
     if (count - i >= kStep) {
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), packed);
     } else {

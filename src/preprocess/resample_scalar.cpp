@@ -10,10 +10,6 @@ struct ScalarTap {
   std::int16_t step;  // bytes to the right pixel: 3, or 0 where there is none
 };
 
-int multiply_high_rounded(int difference, int weight) {
-  return (difference * weight + (1 << 14)) >> 15;
-}
-
 std::size_t table_bytes(int out_width) {
   return static_cast<std::size_t>(out_width) * sizeof(ScalarTap);
 }
@@ -21,7 +17,7 @@ std::size_t table_bytes(int out_width) {
 void build_table(std::byte* table, const RowGeometry& geometry) {
   auto* taps = reinterpret_cast<ScalarTap*>(table);
   for (int x = 0; x < geometry.out_width; ++x) {
-    const Tap tap = tap_at(x, geometry.out_width, geometry.in_width);
+    const Tap tap = clamped_tap_at(x, geometry.out_width, geometry.in_width);
     taps[x] = {.byte_offset = tap.index * kChannels,
                .weight = tap.weight,
                .step = static_cast<std::int16_t>(tap.weight == 0 ? 0 : kChannels)};
@@ -35,9 +31,9 @@ void resample_row(std::int16_t* out, const std::uint8_t* row, const RowGeometry&
     const std::uint8_t* left = row + taps[x].byte_offset;
     for (int channel = 0; channel < kChannels; ++channel) {
       const std::uint8_t* source = left + source_byte(0, channel, geometry.swap_channels);
-      const int a = kLevelScale * source[0];
-      const int b = kLevelScale * source[taps[x].step];
-      *out++ = static_cast<std::int16_t>(a + multiply_high_rounded(b - a, taps[x].weight));
+      const int sum =
+          source[0] * (kWeightOne - taps[x].weight) + source[taps[x].step] * taps[x].weight;
+      *out++ = static_cast<std::int16_t>(sum >> 4);
     }
   }
 }
@@ -45,8 +41,8 @@ void resample_row(std::int16_t* out, const std::uint8_t* row, const RowGeometry&
 void blend_rows(std::uint8_t* out, const std::int16_t* upper, const std::int16_t* lower,
                 std::int16_t weight, int count) {
   for (int i = 0; i < count; ++i) {
-    const int value = upper[i] + multiply_high_rounded(lower[i] - upper[i], weight);
-    out[i] = static_cast<std::uint8_t>((value + kLevelScale / 2) / kLevelScale);
+    const int sum = (upper[i] * (kWeightOne - weight) >> 16) + (lower[i] * weight >> 16);
+    out[i] = static_cast<std::uint8_t>((sum + 2) >> 2);
   }
 }
 

@@ -144,14 +144,10 @@ def compare(line, expected, ties):
     return complaints, agreed, tied
 
 
-@pytest.mark.parametrize("model, decode", [
-    (model, decode) for model in MODELS for decode in ("default", "exact")
-    if decode == "default" or "static" not in model])
-def test_boxes_agree_with_the_reference(shoal, zoo, references, tmp_path, model, decode):
+@pytest.mark.parametrize("model", MODELS)
+def test_boxes_agree_with_the_reference(shoal, zoo, references, tmp_path, model):
     arguments = ["-m", zoo / "models" / f"{model}.onnx", "--precision", "fp32", "--conf", CONF,
                  "--iou", IOU]
-    if decode == "exact":
-        arguments.append("--exact-decode")
     lines = shoal.detect(tmp_path / "out.jsonl", *arguments,
                          *(zoo / "images" / name for name in PICTURES))
     assert [pathlib.Path(line["source"]).name for line in lines] == PICTURES
