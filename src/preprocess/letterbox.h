@@ -41,7 +41,7 @@ class LetterboxScratch {
 // rest with the pad value. Channels are swapped where picture.format differs from the output's.
 //
 // Bilinear with pixel centres at half-integers and clamped edges. The result equals OpenCV 4's
-// cv2.resize with INTER_LINEAR + cv2.copyMakeBorder byte for byte (content up to 8192 pixels a
+// cv2.resize with INTER_LINEAR + cv2.copyMakeBorder byte for byte (content up to 4096 pixels a
 // side; within 1 level beyond), because boxes on the margin move by pixels with a single level.
 // Hence within 1 level of the exact real-valued interpolation, and no anti-aliasing when reducing.
 // Every instruction set gives these bytes.

@@ -32,10 +32,10 @@ struct Tap {
 // Output `out` of `out_count` samples, over `in_count` inputs, with centres at half-integers.
 // REQUIRES: 0 <= out < out_count, in_count >= 1.
 //
-// The reciprocal of a quotient and the rounding to float are OpenCV's and decide single levels.
-// OpenCV rounds both weights on their own; their sum is 2048 all the same: a tie sends one up and
-// the other down, and only outputs nearer than 2^-14 to a tie, which need out_count > 8192, could
-// lose it to the rounding of 1 - fraction.
+// The reciprocal of a quotient and the rounding to float are OpenCV's. It rounds both weights on
+// their own, and yet they sum to 2048: a tie sends one up and the other down, and only a fraction
+// within 2^-13 / 2048 of a tie could lose that to the rounding of 1 - fraction. Fractions that are
+// no ties keep 1 / (2 out_count) / 2048 away from them, so out_count <= 4096 is safe.
 [[nodiscard]] inline Tap tap_at(int out, int out_count, int in_count) {
   const double scale = 1.0 / (static_cast<double>(out_count) / in_count);
   const auto position = static_cast<float>((out + 0.5) * scale - 0.5);
@@ -44,7 +44,7 @@ struct Tap {
           .weight = static_cast<std::int16_t>(std::lrint((position - left) * kWeightOne))};
 }
 
-// The same with edges clamped, as OpenCV does along x: weight 0 where in[index + 1] or in[index]
+// The same with edges clamped, as OpenCV does along x: weight 0 where in[index] or in[index + 1]
 // does not exist. Along y it keeps the weights and repeats the edge's row, whose truncated halves
 // may sum to one less.
 [[nodiscard]] inline Tap clamped_tap_at(int out, int out_count, int in_count) {

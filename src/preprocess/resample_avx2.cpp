@@ -118,8 +118,9 @@ SHOAL_AVX2 void blend_rows(std::uint8_t* out, const std::int16_t* upper,
   const __m256i upper_weight = _mm256_sub_epi16(_mm256_set1_epi16(kWeightOne), lower_weight);
   for (int i = 0; i < count; i += kStep) {
     const __m256i packed = _mm256_permute4x64_epi64(
-        _mm256_packus_epi16(blend_sixteen(upper + i, lower + i, upper_weight, lower_weight),
-                            blend_sixteen(upper + i + 16, lower + i + 16, upper_weight, lower_weight)),
+        _mm256_packus_epi16(
+            blend_sixteen(upper + i, lower + i, upper_weight, lower_weight),
+            blend_sixteen(upper + i + 16, lower + i + 16, upper_weight, lower_weight)),
         0xD8);
     if (count - i >= kStep) {
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), packed);
