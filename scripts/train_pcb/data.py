@@ -1,5 +1,7 @@
-"""Training data that lives on the GPU: pictures as bytes, labels as padded tensors, and augmentation
-in batches (turns, mirrors, scale, shift, quarters of four pictures, colours, blur, noise)."""
+"""Training data that lives on the GPU: pictures as bytes, labels as padded tensors, and
+augmentation in batches (turns, mirrors, scale, shift, quarters of four pictures, colours,
+blur, noise)."""
+
 import glob
 import math
 import os
@@ -13,11 +15,18 @@ SLOTS = 32  # most defects kept for a training picture
 
 
 class Pictures:
-    """One source of pictures of one size: `images` [n,c,h,w] u8, `truth` [n,SLOTS,5] with class -1 as
+    """One source of pictures of one size: `images` [n,c,h,w] u8, `truth` [n,SLOTS,5] with
+    class -1 as
     padding; `share` of the batch, range of scale to network pixels."""
 
     def __init__(self, images, truth, share, scale, binary):
-        self.images, self.truth, self.share, self.scale, self.binary = images, truth, share, scale, binary
+        self.images, self.truth, self.share, self.scale, self.binary = (
+            images,
+            truth,
+            share,
+            scale,
+            binary,
+        )
 
 
 def pad_labels(rows, count, device):
@@ -42,17 +51,19 @@ def load_deeppcb(path, device):
 
 
 def load_generated(folder, device, grey=False):
-    """Reads what tools/make_boards wrote into the folders whose names begin so; one size for all."""
+    """Reads what tools/make_boards wrote into the folders whose names begin so; one size for
+    all."""
     rows, pictures = [], []
-    lines = [(path, line) for path in sorted(glob.glob(folder + "*/labels.txt"))
-             for line in open(path)]
+    lines = [
+        (path, line) for path in sorted(glob.glob(folder + "*/labels.txt")) for line in open(path)
+    ]
     for i, (path, line) in enumerate(lines):
         name, width, height, *numbers = line.split()
         raw = np.fromfile(os.path.join(os.path.dirname(path), name), np.uint8)
-        pixels = raw[-int(width) * int(height) * 3:].reshape(int(height), int(width), 3)
+        pixels = raw[-int(width) * int(height) * 3 :].reshape(int(height), int(width), 3)
         pictures.append(torch.from_numpy(pixels[..., :1] if grey else pixels).permute(2, 0, 1))
         values = list(map(int, numbers))
-        rows += [[i, *values[k:k + 5]] for k in range(0, len(values), 5)]
+        rows += [[i, *values[k : k + 5]] for k in range(0, len(values), 5)]
     images = torch.stack([p.contiguous() for p in pictures]).to(device)
     return images, pad_labels(rows, len(images), device)
 
@@ -96,8 +107,9 @@ class Batches:
         cos, sin = angle.cos().round(), angle.sin().round()
         mirror = torch.where(turn >= 4, -1.0, 1.0)
         # rotation [count,2,2] takes source directions to canvas directions
-        rotation = torch.stack([torch.stack([cos * mirror, -sin], -1),
-                                torch.stack([sin * mirror, cos], -1)], -2)
+        rotation = torch.stack(
+            [torch.stack([cos * mirror, -sin], -1), torch.stack([sin * mirror, cos], -1)], -2
+        )
         extent = rotation.abs() @ torch.tensor([width, height], device=self.device).float()
         slack = (self.size - scale[:, None] * extent).abs() / 2 + 0.05 * self.size
         shift = self.uniform(count, 2, low=-1.0) * slack * ~as_used[:, None]
@@ -136,7 +148,9 @@ class Batches:
         soft = F.avg_pool2d(F.pad(pixels, (1, 1, 1, 1), mode="replicate"), 3, 1)
         pixels = torch.where(some(0.2), (pixels + soft) / 2, pixels)
         noise = torch.randn(pixels.shape, generator=self.random, device=self.device)
-        pixels = torch.where(some(0.3), pixels + noise * self.uniform(count, 1, 1, 1, high=0.04), pixels)
+        pixels = torch.where(
+            some(0.3), pixels + noise * self.uniform(count, 1, 1, 1, high=0.04), pixels
+        )
         return pixels.clamp(0, 1)
 
     def quarters(self, pixels, truth):
@@ -144,7 +158,12 @@ class Batches:
         count, size = len(pixels), self.size
         cx, cy = (round(self.host.uniform(0.3, 0.7) * size) for _ in range(2))
         out, kept = torch.empty_like(pixels), []
-        for x0, y0, x1, y1 in ((0, 0, cx, cy), (cx, 0, size, cy), (0, cy, cx, size), (cx, cy, size, size)):
+        for x0, y0, x1, y1 in (
+            (0, 0, cx, cy),
+            (cx, 0, size, cy),
+            (0, cy, cx, size),
+            (cx, cy, size, size),
+        ):
             order = torch.randperm(count, generator=self.random, device=self.device)
             out[:, :, y0:y1, x0:x1] = pixels[order, :, y0:y1, x0:x1]
             kept.append(clip_truth(truth[order], x0, y0, x1, y1))

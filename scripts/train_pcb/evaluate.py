@@ -6,6 +6,7 @@
 Pictures are letterboxed to 640x640 (OpenCV, bilinear, 114), confidence 0.001, class-wise
 suppression at 0.65, at most 300 boxes.
 """
+
 import argparse
 import glob
 import io
@@ -30,8 +31,10 @@ def read_deeppcb(data):
         picture = cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)
         height, width = picture.shape[:2]
         rows = [list(map(float, line.split())) for line in open(label)]
-        yield picture, [(int(k), (x - w / 2) * width, (y - h / 2) * height, w * width, h * height)
-                        for k, x, y, w, h in rows]
+        yield picture, [
+            (int(k), (x - w / 2) * width, (y - h / 2) * height, w * width, h * height)
+            for k, x, y, w, h in rows
+        ]
 
 
 def read_generated(folder):
@@ -39,10 +42,12 @@ def read_generated(folder):
         for line in open(label):
             name, width, height, *numbers = line.split()
             raw = np.fromfile(os.path.join(os.path.dirname(label), name), np.uint8)
-            picture = raw[-int(width) * int(height) * 3:].reshape(int(height), int(width), 3)
+            picture = raw[-int(width) * int(height) * 3 :].reshape(int(height), int(width), 3)
             v = list(map(int, numbers))
-            yield picture, [(v[k], v[k + 1], v[k + 2], v[k + 3] - v[k + 1], v[k + 4] - v[k + 2])
-                            for k in range(0, len(v), 5)]
+            yield picture, [
+                (v[k], v[k + 1], v[k + 2], v[k + 3] - v[k + 1], v[k + 4] - v[k + 2])
+                for k in range(0, len(v), 5)
+            ]
 
 
 def letterbox(picture):
@@ -53,7 +58,7 @@ def letterbox(picture):
         picture = cv2.resize(picture, inner)
     left, top = (SIZE - inner[0]) // 2, (SIZE - inner[1]) // 2
     canvas = np.full((SIZE, SIZE, 3), 114, np.uint8)
-    canvas[top:top + inner[1], left:left + inner[0]] = picture
+    canvas[top : top + inner[1], left : left + inner[0]] = picture
     return canvas, fit, left, top
 
 
@@ -83,22 +88,41 @@ def main():
     for number, (picture, labels) in enumerate(pictures, 1):
         images.append({"id": number})
         for kind, x, y, w, h in labels:
-            truth.append({"id": len(truth) + 1, "image_id": number, "category_id": kind,
-                          "bbox": [x, y, w, h], "area": w * h, "iscrowd": 0})
+            truth.append(
+                {
+                    "id": len(truth) + 1,
+                    "image_id": number,
+                    "category_id": kind,
+                    "bbox": [x, y, w, h],
+                    "area": w * h,
+                    "iscrowd": 0,
+                }
+            )
         for (x0, y0, x1, y1), score, kind in zip(*detect(session, picture)):
-            found.append({"image_id": number, "category_id": int(kind), "score": float(score),
-                          "bbox": [float(x0), float(y0), float(x1 - x0), float(y1 - y0)]})
+            found.append(
+                {
+                    "image_id": number,
+                    "category_id": int(kind),
+                    "score": float(score),
+                    "bbox": [float(x0), float(y0), float(x1 - x0), float(y1 - y0)],
+                }
+            )
     coco = COCO()
-    coco.dataset = {"images": images, "annotations": truth,
-                    "categories": [{"id": k} for k in range(6)]}
+    coco.dataset = {
+        "images": images,
+        "annotations": truth,
+        "categories": [{"id": k} for k in range(6)],
+    }
     with redirect_stdout(io.StringIO()):
         coco.createIndex()
         scores = COCOeval(coco, coco.loadRes(found), "bbox")
         scores.evaluate()
         scores.accumulate()
         scores.summarize()
-    print(f"{len(images)} pictures, {len(truth)} defects: mAP50-95 {scores.stats[0]:.4f}, "
-          f"mAP50 {scores.stats[1]:.4f}")
+    print(
+        f"{len(images)} pictures, {len(truth)} defects: mAP50-95 {scores.stats[0]:.4f}, "
+        f"mAP50 {scores.stats[1]:.4f}"
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Input `images` [B,3,H,W], RGB in 0..1; output `output0` [B,4+6,N]: centre x, cen
 height in network pixels, then six scores. Batch, height and width (multiples of 32) are dynamic:
 the cells' places are computed in the graph, so that an engine may reshape and fold them.
 """
+
 import json
 import sys
 
@@ -45,15 +46,27 @@ def main(weights, output):
     fold_norms(net)
     with torch.no_grad():
         torch.onnx.export(
-            Exported(net), torch.rand(2, 3, 384, 640), output, dynamo=False, opset_version=17,
-            input_names=["images"], output_names=["output0"],
-            dynamic_axes={"images": {0: "batch", 2: "height", 3: "width"},
-                          "output0": {0: "batch", 2: "anchors"}})
+            Exported(net),
+            torch.rand(2, 3, 384, 640),
+            output,
+            dynamo=False,
+            opset_version=17,
+            input_names=["images"],
+            output_names=["output0"],
+            dynamic_axes={
+                "images": {0: "batch", 2: "height", 3: "width"},
+                "output0": {0: "batch", 2: "anchors"},
+            },
+        )
     graph = onnx.load(output)
-    facts = {"names": repr(dict(enumerate(NAMES))), "task": "detect", "stride": "32",
-             "imgsz": json.dumps([640, 640]),
-             "description": "Shoal's built-in detector of circuit-board defects",
-             "license": "MIT"}
+    facts = {
+        "names": repr(dict(enumerate(NAMES))),
+        "task": "detect",
+        "stride": "32",
+        "imgsz": json.dumps([640, 640]),
+        "description": "Shoal's built-in detector of circuit-board defects",
+        "license": "MIT",
+    }
     for key, value in facts.items():
         graph.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(graph)

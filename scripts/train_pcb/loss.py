@@ -1,5 +1,7 @@
-"""Training loss: task-aligned assignment (C. Feng et al., "TOOD", ICCV 2021), binary cross-entropy on
-scores with the alignment as target, and complete IoU (Z. Zheng et al., AAAI 2020) on boxes."""
+"""Training loss: task-aligned assignment (C. Feng et al., "TOOD", ICCV 2021), binary cross-
+entropy on scores with the alignment as target, and complete IoU (Z. Zheng et al., AAAI 2020)
+on boxes."""
+
 import math
 
 import torch
@@ -25,26 +27,28 @@ def complete_iou(a, b):
     iou = inner / (wa * ha + wb * hb - inner + 1e-7)
     hull = torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])
     centre = ((a[:, :2] + a[:, 2:] - b[:, :2] - b[:, 2:]) ** 2).sum(-1) / 4
-    aspect = 4 / math.pi ** 2 * (torch.atan(wb / hb) - torch.atan(wa / ha)) ** 2
+    aspect = 4 / math.pi**2 * (torch.atan(wb / hb) - torch.atan(wa / ha)) ** 2
     with torch.no_grad():
         weight = aspect / (1 - iou + aspect + 1e-7)
-    return iou - centre / ((hull ** 2).sum(-1) + 1e-7) - weight * aspect
+    return iou - centre / ((hull**2).sum(-1) + 1e-7) - weight * aspect
 
 
 @torch.no_grad()
 def assign(boxes, scores, points, strides, truth, top=10):
     """Which prediction answers for which truth.
 
-    boxes [B,N,4], scores [B,N,C] in 0..1, points [N,2], strides [N], truth [B,M,5] = class x0 y0 x1 y1
-    with class -1 for padding. Returns index of the truth [B,N], -1 where none, and target score [B,N].
+    boxes [B,N,4], scores [B,N,C] in 0..1, points [N,2], strides [N], truth [B,M,5] = class and
+    x0 y0 x1 y1, with class -1 for padding. Returns the index of the truth [B,N], -1 where none,
+    and the target score [B,N].
     """
     labels, gt = truth[..., 0].long(), truth[..., 1:]
     real = labels >= 0
     iou = pairwise_iou(gt, boxes).clamp(0, 1)  # [B,M,N]
     score = scores.transpose(1, 2).gather(
-        1, labels.clamp(min=0)[:, :, None].expand(-1, -1, boxes.shape[1]))
-    align = score.sqrt() * iou ** 6
-    # Cells whose centre lies in the box; a tiny box claims the cells within one stride of its middle.
+        1, labels.clamp(min=0)[:, :, None].expand(-1, -1, boxes.shape[1])
+    )
+    align = score.sqrt() * iou**6
+    # Cells whose centre lies in the box; a tiny box claims those within one stride of its middle.
     middle, half = (gt[..., :2] + gt[..., 2:]) / 2, (gt[..., 2:] - gt[..., :2]) / 2
     inside = torch.ones_like(iou, dtype=torch.bool)
     for axis in (0, 1):

@@ -1,9 +1,12 @@
-"""The network of the built-in model `pcb`: a small anchor-free detector with strides 8, 16 and 32.
+"""The network of the built-in model `pcb`: a small anchor-free detector with strides 8, 16 and
+32.
 
-A stem and four stages of cross-stage-partial blocks, a path-aggregation neck and a decoupled head of
-separable convolutions. The head predicts four distances (left, top, right, bottom, as the exponent of
-what the convolution gives, in units of the stride) and one score a class. No part of it is stochastic.
+A stem and four stages of cross-stage-partial blocks, a path-aggregation neck and a decoupled head
+of separable convolutions. The head predicts four distances (left, top, right, bottom, as the
+exponent of what the convolution gives, in units of the stride) and one score a class. No part of
+it is stochastic.
 """
+
 import math
 
 import torch
@@ -19,7 +22,9 @@ class Conv(nn.Module):
 
     def __init__(self, inputs, outputs, kernel=1, stride=1, groups=1):
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+        self.conv = nn.Conv2d(
+            inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False
+        )
         self.norm = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.03)
 
     def forward(self, x):
@@ -39,7 +44,8 @@ class Bottleneck(nn.Module):
 
 
 class Stage(nn.Module):
-    """Splits its input in two halves; one goes through the bottlenecks, and all states are joined."""
+    """Splits its input in two halves; one goes through the bottlenecks, and all states are
+    joined."""
 
     def __init__(self, inputs, outputs, depth, residual):
         super().__init__()
@@ -76,8 +82,13 @@ class Branch(nn.Module):
     def __init__(self, inputs, hidden, outputs):
         super().__init__()
         self.layers = nn.ModuleList(
-            [Conv(inputs, inputs, 3, groups=inputs), Conv(inputs, hidden),
-             Conv(hidden, hidden, 3, groups=hidden), Conv(hidden, hidden)])
+            [
+                Conv(inputs, inputs, 3, groups=inputs),
+                Conv(inputs, hidden),
+                Conv(hidden, hidden, 3, groups=hidden),
+                Conv(hidden, hidden),
+            ]
+        )
         self.out = nn.Conv2d(hidden, outputs, 1)
 
     def forward(self, x):
@@ -125,8 +136,15 @@ class PcbNet(nn.Module):
             batch, _, height, width = distance.shape
             gx = (torch.arange(width, device=x.device) + 0.5) * stride
             gy = ((torch.arange(height, device=x.device) + 0.5) * stride)[:, None]
-            box = torch.stack([gx - distance[:, 0], gy - distance[:, 1],
-                               gx + distance[:, 2], gy + distance[:, 3]], 1)
+            box = torch.stack(
+                [
+                    gx - distance[:, 0],
+                    gy - distance[:, 1],
+                    gx + distance[:, 2],
+                    gy + distance[:, 3],
+                ],
+                1,
+            )
             boxes.append(box.flatten(2))
             logits.append(self.score[level](feature).float().flatten(2))
         return torch.cat(boxes, 2).transpose(1, 2), torch.cat(logits, 2).transpose(1, 2)
@@ -136,9 +154,11 @@ def anchor_points(height, width, device):
     """[N,2] centres in network pixels and [N] strides, in the order of the network's output."""
     points, strides = [], []
     for stride in STRIDES:
-        y, x = torch.meshgrid((torch.arange(height // stride, device=device) + 0.5) * stride,
-                              (torch.arange(width // stride, device=device) + 0.5) * stride,
-                              indexing="ij")
+        y, x = torch.meshgrid(
+            (torch.arange(height // stride, device=device) + 0.5) * stride,
+            (torch.arange(width // stride, device=device) + 0.5) * stride,
+            indexing="ij",
+        )
         points.append(torch.stack([x.flatten(), y.flatten()], 1))
         strides.append(torch.full((points[-1].shape[0],), float(stride), device=device))
     return torch.cat(points), torch.cat(strides)

@@ -4,6 +4,7 @@
 
 The test split is deliberately not read: nothing that trains or selects may see it.
 """
+
 import glob
 import os
 import sys
@@ -21,11 +22,23 @@ def main(folder, output):
         text = open(path.replace("images", "labels").replace(".jpg", ".txt")).read()
         for line in text.splitlines():
             kind, x, y, w, h = map(float, line.split())
-            labels.append([i, kind, (x - w / 2) * 640, (y - h / 2) * 640,
-                           (x + w / 2) * 640, (y + h / 2) * 640])
+            labels.append(
+                [
+                    i,
+                    kind,
+                    (x - w / 2) * 640,
+                    (y - h / 2) * 640,
+                    (x + w / 2) * 640,
+                    (y + h / 2) * 640,
+                ]
+            )
     names = np.array([os.path.basename(f) for f in files])
-    np.savez_compressed(output, pictures=np.packbits(pictures, axis=-1),
-                        labels=np.array(labels, np.float32), names=names)
+    np.savez_compressed(
+        output,
+        pictures=np.packbits(pictures, axis=-1),
+        labels=np.array(labels, np.float32),
+        names=names,
+    )
     print(f"{output}: {len(files)} pictures, {len(labels)} defects")
 
 

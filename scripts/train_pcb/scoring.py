@@ -1,5 +1,7 @@
-"""Average precision on the GPU machine, for selection while training: the COCO rule (101 recall points,
-IoU 0.50 to 0.95) without crowds and areas. The published figures come from pycocotools (evaluate.py)."""
+"""Average precision on the GPU machine, for selection while training: the COCO rule (101 recall
+points, IoU 0.50 to 0.95) without crowds and areas. The published figures come from pycocotools
+(evaluate.py)."""
+
 import numpy as np
 import torch
 
@@ -15,7 +17,8 @@ def overlap(a, b):
 
 
 def average_precision(found, truth, classes=6):
-    """`found`: per picture (boxes, scores, kinds); `truth`: per picture [m,5]. Returns mAP50-95, mAP50."""
+    """`found`: per picture (boxes, scores, kinds); `truth`: per picture [m,5]. Returns
+    mAP50-95, mAP50."""
     steps = np.arange(0.5, 0.96, 0.05)
     table = np.zeros((classes, len(steps)))
     for kind in range(classes):
@@ -46,7 +49,9 @@ def average_precision(found, truth, classes=6):
             right = np.cumsum(hits[:, s])
             recall = right / wanted
             precision = right / np.arange(1, len(right) + 1)
-            precision = np.maximum.accumulate(precision[::-1])[::-1] if len(precision) else precision
+            precision = (
+                np.maximum.accumulate(precision[::-1])[::-1] if len(precision) else precision
+            )
             at = np.searchsorted(recall, np.linspace(0, 1, 101))
             table[kind, s] = np.mean([precision[i] if i < len(precision) else 0.0 for i in at])
     return float(np.nanmean(table)), float(np.nanmean(table[:, 0]))
@@ -54,17 +59,18 @@ def average_precision(found, truth, classes=6):
 
 @torch.no_grad()
 def predict(net, images, size, batch=32):
-    """Letterboxes u8 pictures [n,c,h,w] to size x size and runs the network; boxes in network pixels."""
+    """Letterboxes u8 pictures [n,c,h,w] to size x size and runs the network; boxes in network
+    pixels."""
     found = []
     for start in range(0, len(images), batch):
-        x = images[start:start + batch].float()
+        x = images[start : start + batch].float()
         fit = min(size / x.shape[2], size / x.shape[3])
         inner = (round(x.shape[2] * fit), round(x.shape[3] * fit))
         if inner != tuple(x.shape[2:]):
             x = torch.nn.functional.interpolate(x, inner, mode="bilinear", align_corners=False)
         top, left = (size - inner[0]) // 2, (size - inner[1]) // 2
         canvas = torch.full((len(x), 3, size, size), 114.0, device=x.device)
-        canvas[:, :, top:top + inner[0], left:left + inner[1]] = x
+        canvas[:, :, top : top + inner[0], left : left + inner[1]] = x
         boxes, logits = net(canvas / 255)
         for box, score in zip(boxes.cpu().numpy(), logits.sigmoid().cpu().numpy()):
             best, kind = score.max(1), score.argmax(1)

@@ -1,4 +1,5 @@
 """Greedy class-wise suppression, for selection while training and for the evaluation."""
+
 import numpy as np
 
 

@@ -1,10 +1,12 @@
-"""Trains the built-in model `pcb` on one GPU within a given time; see models/README.md for the call.
+"""Trains the built-in model `pcb` on one GPU within a given time; see models/README.md for the
+call.
 
-The learning rate follows the clock (cosine over --seconds), so that a run uses exactly the time it has.
-The weights that leave this script are the running mean (EMA) with the best score on held-out pictures:
-50 of DeepPCB's training split and generated boards with seeds of their own. DeepPCB's test split is not
-on the machine at all.
+The learning rate follows the clock (cosine over --seconds), so that a run uses exactly the time
+it has. The weights that leave this script are the running mean (EMA) with the best score on held-
+out pictures: 50 of DeepPCB's training split and generated boards with seeds of their own.
+DeepPCB's test split is not on the machine at all.
 """
+
 import argparse
 import copy
 import json
@@ -38,8 +40,9 @@ def parse():
 
 def update_mean(mean, net, step):
     keep = min(0.9995, (1 + step) / (20 + step))
-    mean_values, net_values = ([v for v in m.state_dict().values() if v.dtype.is_floating_point]
-                               for m in (mean, net))
+    mean_values, net_values = (
+        [v for v in m.state_dict().values() if v.dtype.is_floating_point] for m in (mean, net)
+    )
     with torch.no_grad():
         torch._foreach_lerp_(mean_values, net_values, 1 - keep)
 
@@ -64,13 +67,21 @@ def main():
         data.Pictures(images, truth, 0.42, (0.55, 1.4), True),
         data.Pictures(*data.load_generated(f"{folder}/colour", device), 0.14, (0.42, 1.4), False),
         data.Pictures(*data.load_generated(f"{folder}/whole", device), 0.10, (0.35, 1.0), False),
-        data.Pictures(*data.load_generated(f"{folder}/binary", device, True), 0.07, (0.42, 1.4), True),
-        data.Pictures(*data.load_generated(f"{folder}/line", device), 0.27, (0.42, 0.9), False)]
-    checks = {"deeppcb_held_out": held,
-              "stills": data.load_generated(f"{folder}/check_colour", device),
-              "line": data.load_generated(f"{folder}/check_line", device)}
-    print(f"data ready after {time.monotonic() - begin:.0f} s: "
-          f"{[len(s.images) for s in sources]}, {[len(c[0]) for c in checks.values()]}", flush=True)
+        data.Pictures(
+            *data.load_generated(f"{folder}/binary", device, True), 0.07, (0.42, 1.4), True
+        ),
+        data.Pictures(*data.load_generated(f"{folder}/line", device), 0.27, (0.42, 0.9), False),
+    ]
+    checks = {
+        "deeppcb_held_out": held,
+        "stills": data.load_generated(f"{folder}/check_colour", device),
+        "line": data.load_generated(f"{folder}/check_line", device),
+    }
+    print(
+        f"data ready after {time.monotonic() - begin:.0f} s: "
+        f"{[len(s.images) for s in sources]}, {[len(c[0]) for c in checks.values()]}",
+        flush=True,
+    )
 
     net = PcbNet().to(device).to(memory_format=torch.channels_last)
     if args.start:
@@ -88,8 +99,13 @@ def main():
         if end or time.monotonic() - scored > args.every:
             scores = {k: scoring.score_set(mean, *v, args.size) for k, v in checks.items()}
             worth = sum(s[0] for s in scores.values()) / len(scores)
-            entry = {"seconds": round(time.monotonic() - start), "step": step,
-                     "box": sums[0].item(), "score": sums[1].item(), **scores}
+            entry = {
+                "seconds": round(time.monotonic() - start),
+                "step": step,
+                "box": sums[0].item(),
+                "score": sums[1].item(),
+                **scores,
+            }
             log.append(entry)
             print(json.dumps(entry), flush=True)
             json.dump(log, open(f"{args.out}/log.json", "w"), indent=1)
@@ -100,7 +116,11 @@ def main():
             scored = time.monotonic()
             if end:
                 break
-        rate = args.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * part)) / 2) * min(1, (step + 1) / 300)
+        rate = (
+            args.rate
+            * (0.01 + 0.99 * (1 + math.cos(math.pi * part)) / 2)
+            * min(1, (step + 1) / 300)
+        )
         for group in optimiser.param_groups:
             group["lr"] = rate
         late = part > 0.85  # the end is spent on pictures as they are used

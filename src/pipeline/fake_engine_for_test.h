@@ -50,7 +50,8 @@ class FakeEngine final : public Engine {
  private:
   class Lane final : public InferLane {
    public:
-    Lane(const FakeEngineOptions& options, std::atomic<int>& runs) : options_(options), runs_(runs) {
+    Lane(const FakeEngineOptions& options, std::atomic<int>& runs)
+        : options_(options), runs_(runs) {
       const auto slots = static_cast<std::size_t>(options.batch_max);
       inputs_.resize(options.buckets.size());
       for (std::size_t i = 0; i < inputs_.size(); ++i) {

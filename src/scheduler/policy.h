@@ -72,9 +72,9 @@ struct Launch {
 using Decision = std::variant<Idle, WaitUntil, Launch>;
 
 // Decides for one idle lane. Among the buckets that may launch, the one with the oldest picture
-// goes first, so alternating shapes fill their own batches and none starves. Where a fuller batch is
-// cheaper, idle lanes share what waits; where it is not, all lanes do, busy ones too: the
-// last pictures of a run then end on all lanes at the same time.
+// goes first, so alternating shapes fill their own batches and none starves. Where a fuller batch
+// is cheaper, idle lanes share what waits; where it is not, all lanes do, busy ones too: the last
+// pictures of a run then end on all lanes at the same time.
 //
 // Cost     O(buckets).
 [[nodiscard]] Decision decide(const Policy& policy, const QueueView& view, TimePoint now);

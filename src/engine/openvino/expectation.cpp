@@ -40,7 +40,8 @@ int expectations_to_sums(ov::Model& graph) {
     if (!convolution) continue;
     const std::vector<float> bins = counting_weights(*convolution);
     if (bins.empty()) continue;
-    const auto values = ov::op::v0::Constant::create(ov::element::f32, {1, bins.size(), 1, 1}, bins);
+    const ov::Shape along_bins{1, bins.size(), 1, 1};
+    const auto values = ov::op::v0::Constant::create(ov::element::f32, along_bins, bins);
     const auto axis = ov::op::v0::Constant::create(ov::element::i64, {1}, {1});
     const auto weighted =
         std::make_shared<ov::op::v1::Multiply>(convolution->input_value(0), values);
