@@ -124,14 +124,15 @@ int run_detect(const DetectArguments& arguments, const Overrides& overrides) {
   describe_run(summary, (*lanes)->engine());
 
   if (!arguments.quiet) {
-    const int width = terminal_columns(stderr);
-    fmt::print(stderr, "{}", render_summary(summary, {.colour = colour_wanted(), .width = width}));
+    const SummaryStyle style{.colour = colour_wanted(), .width = terminal_columns(stderr),
+                             .wrap = stderr_is_terminal()};
+    fmt::print(stderr, "{}", render_summary(summary, style));
   }
   if (!arguments.summary.empty()) {
     const auto written = write_output(arguments.summary, summary_to_json(summary) + "\n");
     if (!written) return report(written.error().message, kSomeFailed);
   }
-  if (summary.interrupted) return kInterrupted;
+  if (summary.interrupted) return interrupted_status();
   return summary.failed + summary.sink_failures > 0 ? kSomeFailed : kAllWell;
 }
 

@@ -96,7 +96,10 @@ int run_eval(const EvalArguments& arguments, const Overrides& overrides) {
   catch_interrupts();
   RunSummary summary;
   const EvalReport result = evaluate(**lanes, *dataset, arguments, *config, summary);
-  if (summary.interrupted) return report("eval: interrupted; no result", kInterrupted);
+  if (summary.interrupted) {
+    report("eval: interrupted; no result", kSomeFailed);
+    return interrupted_status();
+  }
   describe_run(summary, (*lanes)->engine());
   if (!arguments.quiet) print_report(result, summary, dataset->path);
   if (!arguments.json.empty()) {

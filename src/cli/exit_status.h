@@ -9,7 +9,7 @@ enum ExitStatus : int {
   kWrongUsage = 2,        // options, inputs or outputs that cannot be used
   kCannotLoad = 3,        // the model or the configuration
   kCheckDidNotHold = 4,   // doctor
-  kInterrupted = 130,     // Ctrl-C or SIGTERM: what was done is kept, files are closed
+  // 128 + the signal's number: Ctrl-C or SIGTERM; what was done is kept, files are closed
 };
 
 }  // namespace shoal

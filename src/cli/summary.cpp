@@ -44,6 +44,7 @@ class Writer {
       : summary_(summary),
         colour_(style.colour),
         columns_(std::clamp(style.width, kMinColumns, kMaxColumns)),
+        wrap_(style.wrap),
         item_(summary.is_video ? "frame" : "picture") {}
 
   std::string write() {
@@ -77,6 +78,7 @@ class Writer {
   void named(std::string_view name, std::string_view colour, std::string_view words) {
     std::string head = fmt::format("  {}{}", painted(colour, name),
                                    std::string(kNameColumn - 2 - name.size(), ' '));
+    if (!wrap_) return line(head + printable(words));
     for (const std::string& part : wrapped(printable(words), columns_ - kNameColumn)) {
       line(head + part);
       head.assign(kNameColumn, ' ');
@@ -247,6 +249,7 @@ class Writer {
   const RunSummary& summary_;
   bool colour_;
   int columns_;
+  const bool wrap_;
   std::string_view item_;
   std::string text_;
 };

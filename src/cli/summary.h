@@ -10,6 +10,7 @@ namespace shoal {
 struct SummaryStyle {
   bool colour = false;  // adds to the words, never replaces them
   int width = 100;      // columns; at least 60, more than 100 are not used
+  bool wrap = true;     // false, for files and pipes: messages and paths stay whole on their line
 };
 
 // The answer first, then why: pictures, failures, objects and rate; the classes; where the time

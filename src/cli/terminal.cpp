@@ -14,8 +14,10 @@ namespace shoal {
 namespace {
 
 std::atomic<bool> interrupt_seen = false;
+std::atomic<int> interrupt_number = 0;
 
 extern "C" void on_interrupt(int number) {
+  interrupt_number = number;
   interrupt_seen = true;
   std::signal(number, SIG_DFL);
 }
@@ -45,6 +47,8 @@ void catch_interrupts() {
 }
 
 const std::atomic<bool>& interrupted() { return interrupt_seen; }
+
+int interrupted_status() { return 128 + interrupt_number; }
 
 Result<void> write_output(std::string_view path, std::string_view text) {
   std::FILE* file = path == "-" ? stdout : std::fopen(std::string(path).c_str(), "wb");

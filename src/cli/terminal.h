@@ -22,6 +22,8 @@ int report(std::string_view message, ExitStatus status);
 // Set by the first SIGINT or SIGTERM after catch_interrupts(); the second ends the process.
 void catch_interrupts();
 [[nodiscard]] const std::atomic<bool>& interrupted();
+// The exit status for it, as shells have it: 128 + the signal's number.
+[[nodiscard]] int interrupted_status();
 
 // Writes a whole file or, for "-", standard output.
 [[nodiscard]] Result<void> write_output(std::string_view path, std::string_view text);
