@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PYTHON := .venv/bin/python3
 CTEST := ctest --output-on-failure --no-tests=error
 
-.PHONY: help setup build test unit e2e slow tidy asan tsan fuzz bench demo install format clean
+.PHONY: help setup build test unit e2e slow tidy asan tsan fuzz bench demo install clean
 
 help:  ## lists the verbs
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,9 +40,12 @@ tsan: setup  ## unit tests under ThreadSanitizer
 	cmake --preset tsan >/dev/null && cmake --build build/tsan --parallel $(JOBS)
 	$(CTEST) --test-dir build/tsan -LE "bench|fuzz"
 
-fuzz: setup  ## one minute of every fuzzer with libFuzzer (needs clang-16)
-	cmake --preset fuzz >/dev/null && cmake --build build/fuzz --parallel $(JOBS)
-	@scripts/fuzz 60
+fuzz: setup  ## every fuzzer with many mutations of its corpus, under AddressSanitizer
+	cmake --preset asan >/dev/null
+	cmake --build build/asan --parallel $(JOBS) --target fuzzers
+	@for fuzzer in build/asan/fuzz/shoal_*_fuzz; do \
+	  name=$${fuzzer##*/shoal_}; corpus=$$(echo src/*/$${name%_fuzz}_corpus); \
+	  echo "$$fuzzer $$corpus"; $$fuzzer $$corpus 20000 || exit 1; done
 
 bench: build  ## shoal beside its peers, to docs/benchmarks
 	$(PYTHON) benchmarks/compare.py
@@ -52,9 +55,6 @@ demo: build  ## detections on generated boards and a line of them, in out/demo
 
 install: build  ## installs the program and the library to PREFIX (default /usr/local)
 	cmake --install build/release --prefix $(or $(PREFIX),/usr/local)
-
-format:  ## clang-format over the sources
-	clang-format-16 -i $$(git ls-files '*.cpp' '*.h')
 
 clean:  ## removes build/ and out/
 	rm -rf build out

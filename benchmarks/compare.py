@@ -215,7 +215,7 @@ class Bench:
             print(f"micro {program}", file=sys.stderr)
             try:
                 text = run([programs / program, "--benchmark_format=json",
-                            f"--benchmark_repetitions={self.rounds}",
+                            f"--benchmark_repetitions={max(3, self.rounds)}",
                             "--benchmark_report_aggregates_only=true"], 900)
             except Failed as failure:
                 self.failures.append(str(failure))

@@ -62,27 +62,23 @@ function(shoal_bench folder)
   set_tests_properties(bench.${folder} PROPERTIES LABELS bench TIMEOUT 120)
 endfunction()
 
-# A fuzzer defines LLVMFuzzerTestOneInput. Without libFuzzer it is linked to a small driver that
-# runs a corpus folder (src/<folder>/<name>_corpus, where it exists) and seeded mutations of it.
+# A fuzzer defines LLVMFuzzerTestOneInput, as libFuzzer has it, and is linked to a small driver that
+# runs a corpus folder (src/<folder>/<name>_corpus) and seeded mutations of it. `make fuzz` runs
+# more of them under AddressSanitizer.
 function(shoal_fuzz folder name)
   if(NOT SHOAL_DEVELOPER_MODE)
     return()
   endif()
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
   set(target shoal_${name}_fuzz)
-  if(SHOAL_LIBFUZZER)
-    add_executable(${target} ${ARG_SOURCES})
-    target_compile_options(${target} PRIVATE -fsanitize=fuzzer)
-    target_link_options(${target} PRIVATE -fsanitize=fuzzer)
-  else()
-    add_executable(${target} ${ARG_SOURCES} ${PROJECT_SOURCE_DIR}/tests/fuzz_driver.cpp)
-  endif()
+  add_executable(${target} ${ARG_SOURCES} ${PROJECT_SOURCE_DIR}/tests/fuzz_driver.cpp)
   shoal_compile_options(${target})
   target_link_libraries(${target} PRIVATE ${ARG_LINKS})
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
-  if(NOT SHOAL_LIBFUZZER)
-    add_test(NAME fuzz.${name} COMMAND ${target}
-             ${PROJECT_SOURCE_DIR}/src/${folder}/${name}_corpus)
-    set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 300)
+  add_test(NAME fuzz.${name} COMMAND ${target} ${PROJECT_SOURCE_DIR}/src/${folder}/${name}_corpus)
+  set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 300)
+  if(NOT TARGET fuzzers)
+    add_custom_target(fuzzers)
   endif()
+  add_dependencies(fuzzers ${target})
 endfunction()

@@ -1,8 +1,9 @@
-// Runs a fuzzer without libFuzzer: every file of the corpus folder, the empty input, and seeded
-// mutations of each, so that a fuzzer's corpus is also an ordinary test with any compiler.
+// Drives a fuzzer: every file of the corpus folder, the empty input, and seeded mutations of each, so
+// that a fuzzer is also an ordinary test with any compiler.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -15,7 +16,7 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-constexpr int kMutationsPerSeed = 400;
+constexpr int kMutationsPerSeed = 400;  // unless the command line says otherwise
 
 std::vector<Bytes> read_corpus(const char* folder) {
   std::vector<Bytes> corpus{{}};
@@ -54,10 +55,11 @@ void mutate(Bytes& bytes, std::mt19937& random) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: %s CORPUS_FOLDER\n", argv[0]);
+  if (argc < 2 || argc > 3) {
+    std::fprintf(stderr, "usage: %s CORPUS_FOLDER [MUTATIONS_PER_SEED]\n", argv[0]);
     return 2;
   }
+  const int mutations = argc == 3 ? std::atoi(argv[2]) : kMutationsPerSeed;
   const std::vector<Bytes> corpus = read_corpus(argv[1]);
   if (corpus.size() < 2) {
     std::fprintf(stderr, "%s: no corpus\n", argv[1]);
@@ -68,7 +70,7 @@ int main(int argc, char** argv) {
   for (const Bytes& seed : corpus) {
     LLVMFuzzerTestOneInput(seed.data(), seed.size());
     ++runs;
-    for (int i = 0; i < kMutationsPerSeed; ++i, ++runs) {
+    for (int i = 0; i < mutations; ++i, ++runs) {
       Bytes bytes = seed;
       mutate(bytes, random);
       LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
