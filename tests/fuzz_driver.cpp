@@ -1,5 +1,5 @@
-// Drives a fuzzer: every file of the corpus folder, the empty input, and seeded mutations of each, so
-// that a fuzzer is also an ordinary test with any compiler.
+// Drives a fuzzer: every file of the corpus folder, the empty input, and seeded mutations of each,
+// so that a fuzzer is also an ordinary test with any compiler.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
