@@ -8,7 +8,7 @@ CTEST := ctest --output-on-failure --no-tests=error
 .PHONY: help setup build test unit e2e slow tidy asan tsan fuzz bench demo install clean
 
 help:  ## lists the verbs
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## installs what is missing: Debian packages, pinned wheels in .venv
 	@scripts/setup
