@@ -21,7 +21,8 @@ enum class Overflow : std::uint8_t {
 
 enum class Pushed : std::uint8_t { kAccepted, kRejected, kEvictedOldest, kClosed };
 
-// Threads  all methods may be called from any thread.
+// Threads  all methods may be called from any thread. Whoever has popped the last item that others
+//          push may destroy the queue: they notify under the lock and touch nothing after it.
 // Cost     one lock a call; allocates its slots when made, and nothing after.
 template <typename T>
 class BoundedQueue {
@@ -44,7 +45,6 @@ class BoundedQueue {
     }
     slots_[(first_ + size_) % slots_.size()] = std::move(item);
     ++size_;
-    lock.unlock();
     item_.notify_one();
     return outcome;
   }
@@ -53,34 +53,29 @@ class BoundedQueue {
   [[nodiscard]] std::optional<T> pop() {
     std::unique_lock lock(mutex_);
     item_.wait(lock, [this] { return closed_ || size_ > 0; });
-    return take(lock);
+    return take();
   }
 
   // An item if one is there now.
   [[nodiscard]] std::optional<T> try_pop() {
-    std::unique_lock lock(mutex_);
-    return take(lock);
+    const std::lock_guard lock(mutex_);
+    return take();
   }
 
   // No more input: pushes are refused, pops drain what is left. Idempotent.
   void close() {
-    {
-      const std::lock_guard lock(mutex_);
-      closed_ = true;
-    }
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
     item_.notify_all();
     room_.notify_all();
   }
 
   // Closes and throws away what is queued. Returns how many items that were.
   std::size_t abandon() {
-    std::size_t dropped = 0;
-    {
-      const std::lock_guard lock(mutex_);
-      closed_ = true;
-      dropped = size_;
-      while (size_ > 0) (void)take_first();
-    }
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    const std::size_t dropped = size_;
+    while (size_ > 0) (void)take_first();
     item_.notify_all();
     room_.notify_all();
     return dropped;
@@ -93,10 +88,10 @@ class BoundedQueue {
   [[nodiscard]] std::size_t capacity() const { return slots_.size(); }
 
  private:
-  std::optional<T> take(std::unique_lock<std::mutex>& lock) {
+  // REQUIRES: locked.
+  std::optional<T> take() {
     if (size_ == 0) return std::nullopt;
     std::optional<T> item = take_first();
-    lock.unlock();
     room_.notify_one();
     return item;
   }

@@ -22,24 +22,19 @@ class Sequencer final : public Completion {
   explicit Sequencer(std::size_t window) : slots_(window) {}
 
   void complete(std::unique_ptr<Request> request) noexcept override {
-    bool is_next = false;
-    {
-      const std::lock_guard lock(mutex_);
-      const std::uint64_t sequence = request->sequence;
-      SHOAL_CHECK(sequence >= next_ && sequence < next_ + slots_.size(),
-                  "an answer within the window of requests in flight, given once");
-      is_next = sequence == next_;
-      slots_[sequence % slots_.size()] = std::move(request);
-    }
-    if (is_next) ready_.notify_one();
+    // Notified under the lock: who takes the last answer may destroy this object.
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t sequence = request->sequence;
+    SHOAL_CHECK(sequence >= next_ && sequence < next_ + slots_.size(),
+                "an answer within the window of requests in flight, given once");
+    slots_[sequence % slots_.size()] = std::move(request);
+    if (sequence == next_) ready_.notify_one();
   }
 
   // No answer has a sequence number of `count` or above.
   void end_at(std::uint64_t count) {
-    {
-      const std::lock_guard lock(mutex_);
-      end_ = count;
-    }
+    const std::lock_guard lock(mutex_);
+    end_ = count;
     ready_.notify_one();
   }
 
