@@ -21,7 +21,8 @@ MAY_INCLUDE = {
     "evaluate": TOOLS,
     **{stage: TOOLS for stage in STAGES},
     "pipeline": TOOLS | STAGES | {"models"},
-    "cli": TOOLS | STAGES | {"models", "pipeline", "evaluate"},
+    "service": TOOLS | {"pipeline"},
+    "cli": TOOLS | STAGES | {"models", "pipeline", "evaluate", "service"},
 }
 
 LIMITS = [  # (pattern, most lines)

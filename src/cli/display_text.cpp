@@ -7,7 +7,7 @@
 #include <array>
 #include <cmath>
 
-#include "sink/json_text.h"
+#include "core/json_text.h"
 
 namespace shoal {
 namespace {

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "cli/display_text.h"
-#include "sink/json_text.h"
+#include "core/json_text.h"
 
 namespace shoal {
 namespace {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/clock.h"
 #include "shoal/detection.h"
@@ -25,6 +26,16 @@ struct StageTimes {
   Duration total{};  // from the start of decoding to the answer
 };
 
+// How the batch that a picture was part of came about: evidence for the request log.
+struct BatchFacts {
+  std::uint64_t id = 0;           // counts from 1 within its model; 0: never reached a lane
+  int lane = -1;
+  std::string_view close_reason;  // static text: "full", "idle", "delay", ...
+  int chunks = 1;                 // runs that the batch was split into for want of memory
+  int retries = 0;                // failed allocations on the way
+  Size bucket;                    // the network's input
+};
+
 // Recycled: writers overwrite every field and reuse capacities.
 struct Outcome {
   std::string source;  // file path or URL
@@ -36,6 +47,7 @@ struct Outcome {
   std::optional<std::string> damaged;  // the picture decoded with damage: why
   Detections detections;
   int batch_size = 0;
+  BatchFacts batch;
   double padding = 0;  // share of the network's input that was padding
   StageTimes times;
   Frame pixels;  // valid until the sinks are done; upright, at full size where a sink draws

@@ -1,14 +1,19 @@
-// The unit of work: one picture on its way from a door to its answer. Requests are pooled: one
-// object carries the encoded bytes, the pixels and the answer, and is used again.
+// The unit of work: one picture (or one raw tensor) on its way from a door to its answer. Requests
+// are pooled: one object carries the encoded bytes, the pixels and the answer, and is used again.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/outcome.h"
 #include "core/packet.h"
+#include "core/tensor.h"
 #include "shoal/geometry.h"
 
 namespace shoal {
@@ -22,17 +27,65 @@ class Completion {
   virtual void complete(std::unique_ptr<Request> request) noexcept = 0;
 };
 
+// Which turn a request gets. Every one but kRealtime ages: see Policy::priority_ageing.
+enum class Priority : std::uint8_t {
+  kRealtime,  // launched at once, alone, on the lane that is kept free for it
+  kHigh,
+  kNormal,
+  kLow,
+};
+inline constexpr std::size_t kPriorityCount = 4;
+
+[[nodiscard]] constexpr std::string_view to_string(Priority priority) {
+  switch (priority) {
+    case Priority::kRealtime: return "realtime";
+    case Priority::kHigh: return "high";
+    case Priority::kNormal: return "normal";
+    case Priority::kLow: return "low";
+  }
+  return "normal";
+}
+
+// What the lane has to do with the request.
+enum class Work : std::uint8_t {
+  kPixels,   // outcome.pixels are decoded: letterbox, network, boxes
+  kEncoded,  // packet holds a picture file: decode first, in the lane
+  kTensor,   // tensor_in is the network's input as it is: the raw outputs are the answer
+};
+
+// One output of a kTensor request, copied out of the lane. Recycled.
+struct RawOutput {
+  Shape shape;  // of one item: no batch axis
+  std::vector<float> values;
+};
+
 struct Request {
   std::uint32_t slot = 0;      // its number in its pool, for life
   std::uint64_t sequence = 0;  // position in the order of inputs
+  Work work = Work::kPixels;
+  Priority priority = Priority::kNormal;
+  // Who asks: a client, a camera. Within a priority, sources take turns. 0 is a source like others.
+  std::uint64_t source = 0;
   Packet packet;               // what the source read; unused where pixels were handed in
+  // kEncoded, kTensor: the input's bytes, kept alive by whoever waits for the completion.
+  std::span<const std::uint8_t> borrowed;
+  bool keep_pixels = false;    // kEncoded: the completion reads outcome.pixels
+  std::optional<float> confidence;  // only detections above it; not below the lanes' own
+  std::vector<RawOutput> tensor_out;  // kTensor: the answer
   Outcome outcome;             // its `pixels` are the picture
   std::size_t bucket = 0;      // index into the engine's buckets
   Letterbox geometry;          // of `bucket`
-  TimePoint started;           // when decoding began
+  TimePoint started;           // when decoding began, or the request came
   TimePoint queued;            // when it entered the scheduler
-  std::optional<TimePoint> deadline;
+  std::optional<TimePoint> deadline;  // an answer later than this is worth nothing
+  // Set by somebody else, at any time: nobody waits any more. What has not reached the network is
+  // then answered with kCancelled. Outlives the request's flight; nullptr: never.
+  const std::atomic<bool>* cancelled = nullptr;
   Completion* completion = nullptr;  // outlives the request's flight
+
+  [[nodiscard]] bool is_cancelled() const {
+    return cancelled != nullptr && cancelled->load(std::memory_order_relaxed);
+  }
 };
 
 // Answers the request. The request is gone afterwards.

@@ -51,9 +51,17 @@ class RequestPool {
     outcome.detections.truncated = false;
     outcome.size = {};
     outcome.batch_size = 0;
+    outcome.batch = {};
     outcome.padding = 0;
     outcome.times = {};
     request->deadline.reset();
+    request->work = Work::kPixels;
+    request->priority = Priority::kNormal;
+    request->source = 0;
+    request->borrowed = {};
+    request->keep_pixels = false;
+    request->confidence.reset();
+    request->cancelled = nullptr;
     return request;
   }
 

@@ -14,7 +14,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "sink/json_text.h"
+#include "core/json_text.h"
 #include "sink/label_layout.h"
 #include "sink/source_name.h"
 

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "core/log.h"
-#include "sink/json_text.h"
+#include "core/json_text.h"
 #include "sink/output_file.h"
 #include "sink/source_name.h"
 

@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "sink/json_text.h"
+#include "core/json_text.h"
 #include "sink/output_file.h"
 #include "sink/source_name.h"
 

@@ -1,5 +1,5 @@
 // Escaping by RFC 8259, UTF-8 by the Unicode Standard's table 3-7.
-#include "sink/json_text.h"
+#include "core/json_text.h"
 
 #include <cmath>
 #include <iterator>
