@@ -34,11 +34,12 @@ tidy: setup  ## layout, dependency rule, limits, links
 
 asan: setup  ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	cmake --preset asan >/dev/null && cmake --build build/asan --parallel $(JOBS)
-	$(CTEST) --test-dir build/asan -LE bench
+	TBB_ENABLE_SANITIZERS=1 $(CTEST) --test-dir build/asan -LE bench --timeout 600
 
 tsan: setup  ## unit tests under ThreadSanitizer
 	cmake --preset tsan >/dev/null && cmake --build build/tsan --parallel $(JOBS)
-	$(CTEST) --test-dir build/tsan -LE "bench|fuzz"
+	TBB_ENABLE_SANITIZERS=1 TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp \
+	  $(CTEST) --test-dir build/tsan -LE "bench|fuzz" --timeout 600
 
 fuzz: setup  ## every fuzzer with many mutations of its corpus, under AddressSanitizer
 	cmake --preset asan >/dev/null

@@ -35,6 +35,10 @@ struct EngineOptions {
   Execution execution = Execution::kAuto;
   int batch_max = 8;                     // most pictures of one run(); memory grows with it
   int lanes = 0;                         // 0: one a core (throughput) or one (latency)
+  bool wide_lane = false;                // also prepare create_wide_lane(): another compiled copy
+  // Tensors as the file declares them: no conversion of pictures, every output, f32. The lane's
+  // input() is then the packed f32 tensor of a slot. Only the exported size.
+  bool raw = false;
   std::vector<Size> buckets;             // input sizes prepared at load; empty: as exported
   std::string family;                    // overrides recognition; "" = recognise
   std::vector<std::string> class_names;  // overrides the file's; must match its class count
@@ -74,6 +78,11 @@ class Engine {
   // For people: "openvino bf16, 2 lanes, batch spread (measured 45.1 against 44.0 images/s)".
   [[nodiscard]] virtual std::string summary() const = 0;
   [[nodiscard]] virtual Result<std::unique_ptr<InferLane>> create_lane() = 0;
+  // A lane for one picture at a time that uses all cores, beside the others: for who is alone or in
+  // a hurry. nullptr where EngineOptions::wide_lane was not set, or it would be no wider.
+  [[nodiscard]] virtual Result<std::unique_ptr<InferLane>> create_wide_lane() {
+    return std::unique_ptr<InferLane>();
+  }
 };
 
 [[nodiscard]] constexpr std::string_view to_string(Precision precision) {

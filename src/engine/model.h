@@ -37,6 +37,9 @@ struct ModelDescription {
   std::string why;     // one line: by what the family was recognised
   InputDescription input;
   std::vector<OutputDescription> outputs;  // in the order of HeadView
+  // The network as the file declares it, for those who bring tensors: shapes without batch axis.
+  OutputDescription declared_input;
+  std::vector<OutputDescription> declared_outputs;
   HeadDescription head;
   std::vector<std::string> class_names;    // class_count entries; "class 7" where unknown
   bool names_known = false;                // the names came from the file, a sidecar or data.yaml

@@ -62,7 +62,11 @@ ov::CompiledModel compile(const GraphPointer& fixed, InputLayout layout,
   const GraphPointer graph = fixed->clone();
   if (settings.precision == Precision::kBf16) expectations_to_sums(*graph);
   ov::preprocess::PrePostProcessor processor(graph);
-  add_preprocessing(processor, layout, input);
+  if (settings.raw) {
+    processor.input().tensor().set_element_type(ov::element::f32);
+  } else {
+    add_preprocessing(processor, layout, input);
+  }
   for (std::size_t i = 0; i < fixed->outputs().size(); ++i) {
     processor.output(i).tensor().set_element_type(ov::element::f32);
   }

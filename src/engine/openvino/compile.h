@@ -13,6 +13,7 @@ struct CompileSettings {
   int streams = 1;
   int threads = 1;                         // of all streams together
   std::string cache_folder;                // "" = none
+  bool raw = false;                        // f32 input as the file declares it, not u8 pictures
 };
 
 // What the plug-in prefers on this machine where `asked` is kAuto.
@@ -20,7 +21,7 @@ struct CompileSettings {
 [[nodiscard]] Result<Precision> choose_precision(Precision asked);
 
 // The compiled graph takes u8 [batch, h, w, 3] in the network's channel order and applies mean and
-// scale itself. `fixed` has static shapes. Throws what OpenVINO throws.
+// scale itself, or what CompileSettings::raw says. `fixed` has static shapes. Throws what OpenVINO throws.
 [[nodiscard]] ov::CompiledModel compile(const GraphPointer& fixed, InputLayout layout,
                                         const InputDescription& input,
                                         const CompileSettings& settings);

@@ -269,6 +269,22 @@ void arrange_outputs(Draft& draft, const FamilyMatch& match, const GraphFacts& f
                                                   graph.get_friendly_name());
 }
 
+void describe_declared(Draft& draft, const GraphFacts& facts) {
+  ModelDescription& description = draft.model.description;
+  const Size size = description.input.size;
+  description.declared_input = {.name = description.input.name, .shape = {}};
+  description.declared_input.shape.rank = 3;
+  if (draft.model.layout == InputLayout::kNchw) {
+    description.declared_input.shape.dims = {3, size.height, size.width};
+  } else {
+    description.declared_input.shape.dims = {size.height, size.width, 3};
+  }
+  for (const OutputFacts& output : facts.outputs) {
+    description.declared_outputs.push_back({output.name, output.shape});
+  }
+  draft.model.declared = draft.model.graph;
+}
+
 void describe_input(Draft& draft, const FamilyRow& row) {
   InputDescription& input = draft.model.description.input;
   const Sidecar& sidecar = draft.sidecar;
@@ -365,6 +381,7 @@ Result<ImportedModel> recognise(Draft& draft, const std::vector<std::string>& cl
   FamilyMatch match = SHOAL_TRY(choose_family(draft, facts));
   SHOAL_TRY(describe_classes(draft, match));
   describe_input(draft, *match.row);
+  describe_declared(draft, facts);
   arrange_outputs(draft, match, facts);
   check_dynamic_batch(draft, match);
   describe(draft, std::move(match));

@@ -12,7 +12,8 @@ namespace shoal {
 
 struct ImportedModel {
   ModelDescription description;
-  GraphPointer graph;  // batch and size as exported: dynamic or baked
+  GraphPointer graph;     // batch and size as exported: dynamic or baked
+  GraphPointer declared;  // with the outputs as the file declares them
   InputLayout layout = InputLayout::kNchw;
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/cores.h"
+#include "engine/openvino/batch.h"
 #include "engine/openvino/bucket.h"
 #include "engine/openvino/compile.h"
 #include "engine/openvino/execution_plan.h"
@@ -18,6 +19,7 @@ class OpenVinoEngine final : public Engine {
   struct Parts {
     ModelDescription model;
     std::vector<CompiledBucket> buckets;
+    std::vector<CompiledBucket> wide;  // of create_wide_lane(); empty: none
     Precision precision = Precision::kFp32;
     int batch_max = 1;
     int lanes = 1;
@@ -40,6 +42,15 @@ class OpenVinoEngine final : public Engine {
                     [this]() -> Result<std::unique_ptr<InferLane>> {
                       return std::unique_ptr<InferLane>(
                           std::make_unique<OpenVinoLane>(parts_.buckets, parts_.batch_max));
+                    });
+  }
+
+  Result<std::unique_ptr<InferLane>> create_wide_lane() override {
+    if (parts_.wide.empty()) return std::unique_ptr<InferLane>();
+    return catching(ErrorCode::kInternal, "creating the wide lane",
+                    [this]() -> Result<std::unique_ptr<InferLane>> {
+                      return std::unique_ptr<InferLane>(
+                          std::make_unique<OpenVinoLane>(parts_.wide, 1));
                     });
   }
 
@@ -75,11 +86,32 @@ std::string summarise(const OpenVinoEngine::Parts& parts, const std::vector<std:
   return text;
 }
 
+Result<CompiledBucket> compiled_bucket(const ImportedModel& model, const GraphPointer& fixed,
+                                       Size size, const CompileSettings& settings) {
+  return catching(ErrorCode::kUnsupported, model.description.path,
+                  [&]() -> Result<CompiledBucket> {
+                    return CompiledBucket{
+                        size, compile(fixed, model.layout, model.description.input, settings), {}};
+                  });
+}
+
+// The file's own graph with one picture a run; what it answers is not interpreted.
+Result<GraphPointer> raw_graph(const ImportedModel& model, Size size) {
+  auto graph = graph_at(model, size, 1);
+  if (graph) return graph;
+  return Error{graph.error().code,
+               fmt::format("{}: {}", model.description.path, graph.error().message)};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>> load_openvino_engine(ImportedModel model,
                                                      const EngineOptions& options) {
   SHOAL_TRY(check_options(options));
+  if (options.raw) {
+    model.graph = model.declared;
+    model.description.outputs = model.description.declared_outputs;
+  }
   OpenVinoEngine::Parts parts;
   parts.precision = SHOAL_TRY(choose_precision(options.precision));
   const int cores = usable_core_count();
@@ -90,22 +122,26 @@ Result<std::unique_ptr<Engine>> load_openvino_engine(ImportedModel model,
                             .settings = {.precision = parts.precision,
                                          .streams = parts.lanes,
                                          .threads = std::max(parts.lanes, cores),
-                                         .cache_folder = options.compile_cache},
-                            .execution = options.execution,
+                                         .cache_folder = options.compile_cache,
+                                         .raw = options.raw},
+                            // Comparing two ways of execution needs pictures.
+                            .execution = options.raw ? Execution::kSpread : options.execution,
                             .batch_max = options.batch_max,
                             .lanes = parts.lanes,
                             .cache_file = options.plan_cache};
   std::vector<Size> sizes = options.buckets;
-  if (sizes.empty()) sizes.push_back(model.description.input.size);
+  if (sizes.empty() || options.raw) sizes = {model.description.input.size};
   std::vector<std::string> plans;
   for (const Size size : sizes) {
-    const GraphPointer fixed = SHOAL_TRY(bucket_graph(model, size));
-    parts.buckets.push_back(SHOAL_TRY(
-        catching(ErrorCode::kUnsupported, model.description.path, [&]() -> Result<CompiledBucket> {
-          return CompiledBucket{
-              size, compile(fixed, model.layout, model.description.input, request.settings), {}};
-        })));
+    const GraphPointer fixed = options.raw ? SHOAL_TRY(raw_graph(model, size))
+                                           : SHOAL_TRY(bucket_graph(model, size));
+    parts.buckets.push_back(SHOAL_TRY(compiled_bucket(model, fixed, size, request.settings)));
     plans.push_back(SHOAL_TRY(plan_execution(request, parts.buckets.back())));
+    if (options.wide_lane && parts.lanes > 1) {
+      CompileSettings all_cores = request.settings;
+      all_cores.streams = 1;
+      parts.wide.push_back(SHOAL_TRY(compiled_bucket(model, fixed, size, all_cores)));
+    }
   }
   parts.summary = summarise(parts, plans);
   parts.model = std::move(model.description);

@@ -38,7 +38,8 @@ OpenVinoLane::Bucket OpenVinoLane::make_bucket(const CompiledBucket& compiled, i
   Bucket bucket;
   ov::CompiledModel single = compiled.single;
   bucket.input =
-      ov::Tensor(ov::element::u8, with_batch(single.input().get_shape(), batch_max));
+      ov::Tensor(single.input().get_element_type(),
+                 with_batch(single.input().get_shape(), batch_max));
   bucket.picture_bytes = bucket.input.get_byte_size() / static_cast<std::size_t>(batch_max);
   for (const auto& output : single.outputs()) {
     bucket.outputs.emplace_back(ov::element::f32, with_batch(output.get_shape(), batch_max));
@@ -75,7 +76,7 @@ OpenVinoLane::Bucket OpenVinoLane::make_bucket(const CompiledBucket& compiled, i
 std::span<std::uint8_t> OpenVinoLane::input(std::size_t bucket, int slot) {
   SHOAL_CHECK(bucket < buckets_.size() && slot >= 0 && slot < batch_max_, "slot of this lane");
   Bucket& chosen = buckets_[bucket];
-  auto* begin = chosen.input.data<std::uint8_t>();
+  auto* begin = static_cast<std::uint8_t*>(chosen.input.data());
   return {begin + chosen.picture_bytes * static_cast<std::size_t>(slot), chosen.picture_bytes};
 }
 
