@@ -89,8 +89,16 @@ void add_lane_stats(RunSummary& summary, const LaneStats& stats) {
   summary.preprocess = stage(stats.preprocess, busy_ms);
   summary.inference = stage(stats.inference, busy_ms);
   summary.postprocess = stage(stats.postprocess, busy_ms);
-  summary.batches = stats.batches;
-  summary.close_reasons = stats.close_reasons;
+  for (std::size_t size = 1; size < stats.sizes.size(); ++size) {
+    if (stats.sizes[size].batches > 0) {
+      summary.batches[static_cast<int>(size)] = stats.sizes[size].batches;
+    }
+  }
+  for (std::size_t reason = 0; reason < stats.close_reasons.size(); ++reason) {
+    if (stats.close_reasons[reason] == 0) continue;
+    summary.close_reasons[std::string(to_string(static_cast<CloseReason>(reason)))] =
+        stats.close_reasons[reason];
+  }
 }
 
 }  // namespace
