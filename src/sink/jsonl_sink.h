@@ -16,9 +16,7 @@ struct JsonlOptions {
 };
 
 // Every line is in the file when write() returns: it can be followed, and it survives a kill. On a
-// full disk the file ends with the last whole line. Boxes carry 2 decimals (pixels), confidence 4,
-// times 3 (ms), `time` 6 (seconds since the stream's start). Names with bytes that are not UTF-8
-// are written with U+FFFD in their place.
+// full disk the file ends with the last whole line. What a line says: append_answer_json.
 //
 // Errors   kInvalidArgument: the path is empty, a folder, or passes through a file;
 //          kUnavailable: the file cannot be opened.
