@@ -43,7 +43,10 @@ Lane::Lane(const Engine& engine, std::unique_ptr<InferLane> infer,
 void Lane::start() {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), ("lane-" + std::to_string(options_.index)).c_str());
-    while (batcher_.next(batch_)) serve();
+    while (batcher_.next(batch_)) {
+      answer_dropped();
+      if (!batch_.requests.empty()) serve();
+    }
   });
 }
 
@@ -54,6 +57,22 @@ void Lane::join() {
 void Lane::add_to(LaneStats& stats) const {
   const std::lock_guard lock(mutex_);
   stats.merge(counts_);
+}
+
+// Those that nobody waits for any more.
+void Lane::answer_dropped() {
+  for (Dropped& dropped : batch_.dropped) {
+    const TimePoint now = Clock::now();
+    dropped.request->outcome.times.queue = now - dropped.request->queued;
+    dropped.request->outcome.times.total = now - dropped.request->started;
+    if (dropped.reason == DropReason::kExpired) {
+      answer(std::move(dropped.request), {ErrorCode::kDeadlineExceeded,
+                                          "its deadline passed while it waited for a lane"});
+    } else {
+      answer(std::move(dropped.request), {ErrorCode::kCancelled, "the caller went away"});
+    }
+  }
+  batch_.dropped.clear();
 }
 
 // Runs batch_ and answers every request of it.

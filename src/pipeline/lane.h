@@ -43,6 +43,7 @@ class Lane {
     Duration decode{};  // within launched .. letterboxed
   };
 
+  void answer_dropped();
   void serve();
   void answer_all(const Times& times, const Result<void>& result);
   void fill_outcome(Request& request, const Times& times) const;

@@ -35,7 +35,8 @@ class Batcher::Ring {
 Batcher::Batcher(const BatcherOptions& options)
     : options_(options),
       views_(options.bucket_count),
-      run_times_(options.bucket_count, options.policy.batch_max) {
+      run_times_(options.bucket_count, options.policy.batch_max),
+      ceilings_(options.bucket_count, options.policy.batch_max) {
   SHOAL_CHECK(options.bucket_count > 0 && options.queue_limit > 0, "a bucket and room to queue");
   queues_.reserve(options.bucket_count);
   for (std::size_t i = 0; i < options.bucket_count; ++i) queues_.emplace_back(options.queue_limit);
@@ -61,8 +62,10 @@ Pushed Batcher::submit(std::unique_ptr<Request>& request, Overflow overflow, Tim
   return Pushed::kAccepted;
 }
 
-bool Batcher::next(Batch& batch) {
+bool Batcher::next(Batch& batch, LaneKind kind) {
+  (void)kind;
   batch.requests.clear();
+  batch.dropped.clear();
   std::unique_lock lock(mutex_);
   ++idle_lanes_;
   for (;;) {
@@ -113,7 +116,8 @@ Decision Batcher::decide_locked(TimePoint now) {
 }
 
 void Batcher::take_locked(const Launch& launch, Batch& batch) {
-  batch.id = batches_++;
+  batch.id = ++batches_;
+  batch.batch_max = options_.policy.batch_max;
   batch.bucket = launch.bucket;
   batch.reason = launch.reason;
   for (int i = 0; i < launch.count; ++i) {
@@ -122,9 +126,29 @@ void Batcher::take_locked(const Launch& launch, Batch& batch) {
   waiting_ -= static_cast<std::size_t>(launch.count);
 }
 
-void Batcher::learn(std::size_t bucket, int count, Duration run_time) {
+void Batcher::learn(std::size_t bucket, int count, Duration run_time, LaneKind kind) {
+  if (kind == LaneKind::kBypass) return;
   const std::lock_guard lock(mutex_);
   run_times_.learn(bucket, count, run_time);
+}
+
+void Batcher::limit_batch(std::size_t bucket, int count) {
+  const std::lock_guard lock(mutex_);
+  ceilings_[bucket] = std::clamp(count, 1, options_.policy.batch_max);
+}
+
+Admission Batcher::admit(const Request& request, TimePoint now) const {
+  return shoal::admit({.expected_wait = expected_wait(now), .run_time = {}}, request.deadline, now);
+}
+
+Duration Batcher::expected_wait(TimePoint /*now*/) const {
+  const std::lock_guard lock(mutex_);
+  Duration work{};
+  for (std::size_t i = 0; i < queues_.size(); ++i) {
+    const auto one = run_times_.estimate(i, 1).value_or(Duration::zero());
+    work += one * static_cast<Duration::rep>(queues_[i].size());
+  }
+  return work / options_.lane_count;
 }
 
 void Batcher::close() {

@@ -2,6 +2,7 @@
 // code runs in the service, in the tests' tables and in a simulator.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -18,7 +19,14 @@ enum class CloseReason : std::uint8_t {
   kDelay,     // the oldest picture had waited queue_delay
   kDeadline,  // waiting longer would have missed a deadline
   kFlush,     // no more input will come
+  kBypass,    // a realtime request, alone
+  kMemory,    // the ceiling that memory allows, which is below batch_max
 };
+inline constexpr std::size_t kCloseReasonCount = 7;
+
+// Regular lanes run batches. The bypass lane is one extra lane that is kept free: for realtime
+// requests, and for a lone one, which a network that uses all cores answers soonest.
+enum class LaneKind : std::uint8_t { kRegular, kBypass };
 
 [[nodiscard]] constexpr std::string_view to_string(CloseReason reason) {
   switch (reason) {
@@ -27,6 +35,8 @@ enum class CloseReason : std::uint8_t {
     case CloseReason::kDelay: return "delay";
     case CloseReason::kDeadline: return "deadline";
     case CloseReason::kFlush: return "flush";
+    case CloseReason::kBypass: return "bypass";
+    case CloseReason::kMemory: return "memory";
   }
   return "unknown";
 }
@@ -37,6 +47,8 @@ struct Policy {
   // A batch never waits longer than this for more pictures. Raise it where throughput counts and
   // arrivals are sparse; it is only ever paid where a fuller batch is measurably cheaper.
   Duration queue_delay = std::chrono::milliseconds(10);
+  // After each such wait for its turn a request counts as one class higher.
+  Duration priority_ageing = std::chrono::milliseconds(100);
   // A fuller batch pays if it cuts the time of a picture by at least this share.
   double worthwhile_gain = 0.05;
 };

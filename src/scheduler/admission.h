@@ -1,0 +1,26 @@
+// Whether a request is taken at all: one whose deadline cannot be met is refused at once, not
+// queued to die. Pure: no clock, no lock.
+#pragma once
+
+#include <optional>
+
+#include "core/clock.h"
+
+namespace shoal {
+
+struct AdmissionView {
+  Duration expected_wait{};           // until its lane would start
+  std::optional<Duration> run_time;   // of its batch; empty until learned
+};
+
+struct Admission {
+  bool accepted = true;
+  Duration expected_wait{};  // what a refused client is told to wait, at least
+};
+
+// Refuses where now + wait + run time is later than the deadline. What is not learned yet is
+// taken for zero: nothing is refused on a guess.
+[[nodiscard]] Admission admit(const AdmissionView& view, std::optional<TimePoint> deadline,
+                              TimePoint now);
+
+}  // namespace shoal
