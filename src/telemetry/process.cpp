@@ -1,4 +1,4 @@
-// Reads /proc and /sys/fs/cgroup (v2, then v1).
+// Reads /proc; the limits of containers are read by container_limits.
 #include "telemetry/process.h"
 
 #include <sched.h>
@@ -8,9 +8,10 @@
 #include <array>
 #include <cmath>
 #include <fstream>
-#include <sstream>
 #include <string_view>
 #include <utility>
+
+#include "telemetry/container_limits.h"
 
 namespace shoal {
 namespace {
@@ -26,32 +27,18 @@ std::int64_t status_bytes(std::string_view key) {
   return 0;
 }
 
-// The first number of a cgroup file; 0 for "max", a missing file or nonsense.
-std::int64_t cgroup_number(const char* path) {
-  std::ifstream file(path);
-  std::int64_t value = 0;
-  return file >> value ? std::max<std::int64_t>(0, value) : 0;
-}
-
-double cgroup_cpus() {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  double quota = 0;
-  double period = 0;
-  if (file >> quota >> period && period > 0) return quota / period;
-  const auto quota_us = cgroup_number("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-  const auto period_us = cgroup_number("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  return quota_us > 0 && period_us > 0
-             ? static_cast<double>(quota_us) / static_cast<double>(period_us)
-             : 0;
-}
-
-int usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-  const double quota = cgroup_cpus();
-  if (quota > 0) cores = std::min(cores, std::max(1, static_cast<int>(std::ceil(quota))));
-  return std::max(1, cores);
+// The kernel refuses a mask that is too short for its cores, so it grows.
+int cores_by_affinity() {
+  for (int cores = 1024; cores <= (1 << 20); cores *= 2) {
+    cpu_set_t* mask = CPU_ALLOC(static_cast<std::size_t>(cores));
+    if (mask == nullptr) return 1;
+    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(cores));
+    const bool read = sched_getaffinity(0, bytes, mask) == 0;
+    const int count = read ? CPU_COUNT_S(bytes, mask) : 0;
+    CPU_FREE(mask);
+    if (read) return std::max(1, count);
+  }
+  return 1;
 }
 
 std::string instruction_sets(const std::string& flags) {
@@ -73,6 +60,14 @@ std::string instruction_sets(const std::string& flags) {
 
 }  // namespace
 
+int cores_of(int affinity, double cpus) {
+  if (!(cpus > 0)) return std::max(1, affinity);
+  // A part of a core still runs one thread; it is throttled to its share, not refused.
+  return std::max(1, std::min(affinity, static_cast<int>(std::ceil(std::min(cpus, 1e6)))));
+}
+
+int usable_core_count() { return cores_of(cores_by_affinity(), container_limits().cpus); }
+
 ProcessMemory process_memory() { return {status_bytes("VmRSS"), status_bytes("VmHWM")}; }
 
 Machine this_machine() {
@@ -86,15 +81,13 @@ Machine this_machine() {
       machine.instruction_sets = instruction_sets(' ' + value() + ' ');
     }
   }
-  machine.cores = usable_cores();
+  const ContainerLimits limits = container_limits();
+  machine.cores = cores_of(cores_by_affinity(), limits.cpus);
+  machine.cpu_quota = limits.cpus;
   machine.memory_bytes = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) *
                          static_cast<std::int64_t>(sysconf(_SC_PAGE_SIZE));
-  machine.memory_limit_bytes = cgroup_number("/sys/fs/cgroup/memory.max");
-  if (machine.memory_limit_bytes == 0) {
-    machine.memory_limit_bytes = cgroup_number("/sys/fs/cgroup/memory/memory.limit_in_bytes");
-  }
-  // cgroup v1 says "no limit" with a huge number.
-  if (machine.memory_limit_bytes > machine.memory_bytes) machine.memory_limit_bytes = 0;
+  machine.memory_limit_bytes = limits.memory_bytes;
+  if (machine.memory_limit_bytes >= machine.memory_bytes) machine.memory_limit_bytes = 0;
   return machine;
 }
 

@@ -17,10 +17,22 @@ struct ProcessMemory {
 struct Machine {
   std::string cpu;                     // the model name
   std::string instruction_sets;        // of those that matter here: "AVX-512 BF16 VNNI"
-  int cores = 1;                       // usable: affinity and the container's CPU quota
+  int cores = 1;                       // usable_core_count()
+  double cpu_quota = 0;                // of the container, in cores; 0: none
   std::int64_t memory_bytes = 0;       // installed
   std::int64_t memory_limit_bytes = 0;  // of the container; 0: none
+
+  // What this process could have at most: the limit, or else what is installed.
+  [[nodiscard]] std::int64_t memory_total() const {
+    return memory_limit_bytes > 0 ? memory_limit_bytes : memory_bytes;
+  }
 };
 [[nodiscard]] Machine this_machine();
+
+// How many threads can run at the same time: the cores of the affinity mask (taskset, cpuset),
+// and no more than the container's CPU quota, rounded up. The one source for lanes and threads.
+[[nodiscard]] int usable_core_count();
+// The rule by itself. `cpus` 0: no quota.
+[[nodiscard]] int cores_of(int affinity, double cpus);
 
 }  // namespace shoal

@@ -9,10 +9,10 @@
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "engine/cores.h"
 #include "engine/openvino/batch.h"
 #include "engine/openvino/trial.h"
 #include "engine/plan_cache.h"
+#include "telemetry/process.h"
 
 namespace shoal {
 namespace {

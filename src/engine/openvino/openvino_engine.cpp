@@ -5,11 +5,11 @@
 
 #include <algorithm>
 
-#include "engine/cores.h"
 #include "engine/openvino/batch.h"
 #include "engine/openvino/bucket.h"
 #include "engine/openvino/compile.h"
 #include "engine/openvino/execution_plan.h"
+#include "telemetry/process.h"
 
 namespace shoal {
 namespace {
