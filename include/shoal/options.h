@@ -34,6 +34,12 @@ struct DetectorOptions {
   std::string precision = "auto";  // auto | fp32 | bf16; auto is bf16 where the CPU has it
   int batch_max = 8;               // most pictures of one network call
   int lanes = 0;                   // 0: measured and chosen at load
+  // Most memory of this model, "80%" (of the container's limit, or of what is installed), "2GiB",
+  // "512MiB" or a number of bytes; "": no limit of its own. At load the batch, then the lanes are
+  // reduced to what fits; where nothing does, loading fails with kOutOfMemory and the plan.
+  std::string memory_limit = {};
+  // The same of the whole process: a model gets what is left when it is loaded.
+  std::string process_memory_limit = "80%";
 
   // -- the scheduler --
   // A batch never waits longer for more pictures, and waits at all only where that pays.

@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <utility>
 
+#include "core/memory_size.h"
 #include "pipeline/loading.h"
+#include "telemetry/process.h"
 
 namespace shoal {
 namespace {
@@ -63,6 +65,9 @@ void add_model_arguments(CLI::App& verb, ModelArguments& arguments) {
   verb.add_option("--batch", arguments.batch, "most pictures of one network call (8)")
       ->type_name("N");
   verb.add_option("--lanes", arguments.lanes, "0 = measured at load")->type_name("N");
+  verb.add_option("--memory-limit", arguments.memory_limit,
+                  "most memory of the model: 80%, 2GiB, 512MiB or bytes")
+      ->type_name("SIZE");
   verb.add_option("--execution", arguments.execution,
                   "how a batch runs: auto (measured), spread or batched")
       ->type_name("HOW");
@@ -100,6 +105,14 @@ Result<Config> make_config(const ModelArguments& arguments,
   set_if(detector.precision, arguments.precision);
   set_if(detector.batch_max, arguments.batch);
   set_if(detector.lanes, arguments.lanes);
+  if (arguments.memory_limit) {
+    const auto limit = parse_memory_limit(*arguments.memory_limit);
+    if (!limit) {
+      return Error{limit.error().code, "--memory-limit: " + limit.error().message};
+    }
+    detector.memory_limit = *arguments.memory_limit;
+  }
+  if (config.decode_threads == 0) config.decode_threads = decode_thread_count(usable_core_count());
   if (arguments.imgsz) detector.shapes = {SHOAL_TRY(parse_imgsz(*arguments.imgsz))};
   return config;
 }

@@ -24,6 +24,7 @@ struct ModelArguments {
   std::optional<std::string> precision;
   std::optional<int> batch;
   std::optional<int> lanes;
+  std::optional<std::string> memory_limit;
   std::optional<std::string> imgsz;   // "640" or "WIDTHxHEIGHT"
   bool rectangular = false;           // --rect
   std::string execution = "auto";     // auto | spread | batched

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/memory_size.h"
 #include "core/suggest.h"
 
 namespace shoal {
@@ -120,6 +121,18 @@ Result<void> read_when_full(WhenFull& field, Node node) {
   return {};
 }
 
+Result<void> read_memory(std::string& field, Node node) {
+  std::string text;
+  if (const auto bytes = node.value_exact<std::int64_t>()) {
+    text = std::to_string(*bytes);
+  } else {
+    SHOAL_TRY(read_text(text, node));
+  }
+  SHOAL_TRY(parse_memory_limit(text));
+  field = text;
+  return {};
+}
+
 struct Option {
   std::string_view section;
   std::string_view key;
@@ -138,6 +151,8 @@ constexpr std::array kOptions{
     SHOAL_OPTION("model", "precision", read_text(c.detector.precision, n)),
     SHOAL_OPTION("model", "batch", read_count(c.detector.batch_max, n, 1, 1024)),
     SHOAL_OPTION("model", "lanes", read_count(c.detector.lanes, n, 0, 256)),
+    SHOAL_OPTION("model", "memory_limit", read_memory(c.detector.memory_limit, n)),
+    SHOAL_OPTION("process", "memory_limit", read_memory(c.detector.process_memory_limit, n)),
     SHOAL_OPTION("scheduler", "queue_delay_ms", read_delay(c.detector.queue_delay, n)),
     SHOAL_OPTION("scheduler", "requests_max", read_count(c.detector.requests_max, n, 1, 65536)),
     SHOAL_OPTION("scheduler", "when_full", read_when_full(c.detector.when_full, n)),
@@ -146,7 +161,7 @@ constexpr std::array kOptions{
     SHOAL_OPTION("detect", "max_det", read_count(c.detector.max_det, n, 1, 100'000)),
     SHOAL_OPTION("detect", "agnostic", read_flag(c.detector.agnostic, n)),
     SHOAL_OPTION("detect", "classes", read_classes(c.detector.classes, n)),
-    SHOAL_OPTION("decode", "threads", read_count(c.decode_threads, n, 1, 256)),
+    SHOAL_OPTION("decode", "threads", read_count(c.decode_threads, n, 0, 256)),
     SHOAL_OPTION("decode", "scaled", read_flag(c.scaled_decode, n)),
 };
 

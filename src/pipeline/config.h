@@ -11,7 +11,7 @@ namespace shoal {
 
 struct Config {
   DetectorOptions detector;
-  int decode_threads = 2;     // of pictures; videos are decoded by the thread that reads them
+  int decode_threads = 0;     // of pictures; videos are decoded by their reader. 0: by the cores
   bool scaled_decode = false;  // JPEGs only as large as the network needs
 };
 

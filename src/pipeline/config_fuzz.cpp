@@ -9,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto config = shoal::parse_config(text, "fuzz");
   if (!config && !config.error().message.starts_with("fuzz: ")) std::abort();
-  if (config && (config->detector.batch_max < 1 || config->decode_threads < 1)) std::abort();
+  if (config && (config->detector.batch_max < 1 || config->decode_threads < 0)) std::abort();
   shoal::Config set;
   const auto split = text.find('\n');
   if (split != std::string_view::npos) {

@@ -39,6 +39,8 @@ TEST(ConfigTest, TheReferenceFileHoldsTheDefaults) {
   EXPECT_EQ(read.agnostic, code.agnostic);
   EXPECT_EQ(read.classes, code.classes);
   EXPECT_EQ(file->decode_threads, defaults.decode_threads);
+  EXPECT_EQ(file->detector.memory_limit, defaults.detector.memory_limit);
+  EXPECT_EQ(file->detector.process_memory_limit, defaults.detector.process_memory_limit);
   EXPECT_EQ(file->scaled_decode, defaults.scaled_decode);
 }
 
@@ -80,7 +82,10 @@ TEST(ConfigTest, EveryMistakeIsNamed) {
       {"[detect]\nclasses = [-1]", "a whole number from 0"},
       {"[scheduler]\nqueue_delay_ms = -1", "a number from 0 to 60000"},
       {"[scheduler]\nwhen_full = \"drop\"", "\"wait\" or \"reject\""},
-      {"[decode]\nthreads = 0", "from 1 to 256"},
+      {"[decode]\nthreads = -1", "from 0 to 256"},
+      {"[model]\nmemory_limit = \"much\"", "expected an amount of memory such as \"80%\""},
+      {"[process]\nmemory_limit = \"120%\"", "got \"120%\""},
+      {"[process]\nmemory_limit = true", "a text in quotes"},
       {"batch = 8", "'batch' stands outside of a [section]"},
       {"[model", "test: line 1"},
       {"[model]\npath = \"a\"\npath = \"b\"", "line 3"},
@@ -99,6 +104,10 @@ TEST(ConfigTest, OptionsOfTheCommandLineHaveTheFilesNames) {
   EXPECT_EQ(config.detector.precision, "bf16");
   EXPECT_TRUE(set_option(config, "scheduler.queue_delay_ms", "5"));
   EXPECT_EQ(config.detector.queue_delay, std::chrono::milliseconds(5));
+  EXPECT_TRUE(set_option(config, "model.memory_limit", "2GiB"));
+  EXPECT_EQ(config.detector.memory_limit, "2GiB");
+  EXPECT_TRUE(set_option(config, "process.memory_limit", "1073741824"));
+  EXPECT_EQ(config.detector.process_memory_limit, "1073741824");
   EXPECT_TRUE(set_option(config, "decode.scaled", "true"));
   EXPECT_TRUE(config.scaled_decode);
   EXPECT_TRUE(set_option(config, "detect.classes", "[1, 2]"));

@@ -167,5 +167,13 @@ TEST(CoresTest, AQuotaNarrowsTheMaskAndNeverBelowOne) {
   EXPECT_EQ(cores_of(0, 0), 1);
 }
 
+TEST(CoresTest, DecodeThreadsFollowTheCores) {
+  EXPECT_EQ(decode_thread_count(1), 1);
+  EXPECT_EQ(decode_thread_count(2), 2);
+  EXPECT_EQ(decode_thread_count(8), 2);
+  EXPECT_EQ(decode_thread_count(16), 4);
+  EXPECT_EQ(decode_thread_count(0), 1);
+}
+
 }  // namespace
 }  // namespace shoal

@@ -66,6 +66,8 @@ int cores_of(int affinity, double cpus) {
   return std::max(1, std::min(affinity, static_cast<int>(std::ceil(std::min(cpus, 1e6)))));
 }
 
+int decode_thread_count(int cores) { return std::min(std::max(1, cores), std::max(2, cores / 4)); }
+
 int usable_core_count() { return cores_of(cores_by_affinity(), container_limits().cpus); }
 
 ProcessMemory process_memory() { return {status_bytes("VmRSS"), status_bytes("VmHWM")}; }
