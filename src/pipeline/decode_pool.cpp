@@ -39,8 +39,15 @@ void DecodePool::serve() {
   while (auto next = queue_.pop()) {
     std::unique_ptr<Request> request = std::move(*next);
     request->started = Clock::now();
+    if (request->is_cancelled()) {
+      answer(std::move(request), {ErrorCode::kCancelled, "the caller went away"});
+      continue;
+    }
     Frame& frame = request->outcome.pixels;
-    auto report = decoder.decode(frame, request->packet.bytes, request->packet.name, options);
+    const std::span<const std::uint8_t> bytes =
+        request->borrowed.empty() ? std::span<const std::uint8_t>(request->packet.bytes)
+                                  : request->borrowed;
+    auto report = decoder.decode(frame, bytes, request->packet.name, options);
     request->outcome.times.decode = Clock::now() - request->started;
     if (!report) {
       request->outcome.times.total = request->outcome.times.decode;

@@ -2,7 +2,6 @@
 #include "shoal/detector.h"
 
 #include <algorithm>
-#include <cstring>
 #include <fstream>
 #include <utility>
 
@@ -56,24 +55,6 @@ struct Detector::State final : Completion {
 
 namespace {
 
-Result<void> copy_picture(Frame& frame, const ImageView& picture) {
-  const auto row_bytes = static_cast<std::size_t>(picture.size.width) * 3;
-  const auto rows = static_cast<std::size_t>(picture.size.height);
-  std::uint8_t* out = frame.pixels.reserve(row_bytes * rows);
-  if (out == nullptr) {
-    return Error{ErrorCode::kOutOfMemory,
-                 "no memory for a picture of " + std::to_string(row_bytes * rows) + " bytes"};
-  }
-  for (std::size_t y = 0; y < rows; ++y) {
-    std::memcpy(out + y * row_bytes,
-                picture.data + static_cast<std::ptrdiff_t>(y) * picture.pitch_bytes, row_bytes);
-  }
-  frame.size = frame.source_size = picture.size;
-  frame.pitch_bytes = static_cast<std::ptrdiff_t>(row_bytes);
-  frame.format = picture.format;
-  return {};
-}
-
 // A callback and the future that it fills.
 std::pair<Callback, std::future<Result<Detections>>> promised() {
   auto promise = std::make_shared<std::promise<Result<Detections>>>();
@@ -104,7 +85,7 @@ void Detector::submit(const ImageView& picture, Callback done) {
   }
   auto request = state_->begin(done);
   if (!request) return;
-  const Result<void> copied = copy_picture(request->outcome.pixels, picture);
+  const Result<void> copied = copy_pixels(request->outcome.pixels, picture);
   if (!copied) return answer(std::move(request), copied.error());
   state_->lanes->submit(std::move(request), Overflow::kBlock);
 }

@@ -153,6 +153,7 @@ void Lane::prepare(Times& times) {
 }
 
 Result<void> Lane::prepare_one(Request& request, int slot, Duration& decode) {
+  if (request.is_cancelled()) return Error{ErrorCode::kCancelled, "the caller went away"};
   const std::span<std::uint8_t> input = infer_->input(batch_.bucket, slot);
   if (request.work == Work::kTensor) {
     SHOAL_CHECK(request.borrowed.size() == input.size(), "the door checked the tensor's length");

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <utility>
 
 #include "models/builtin_models.h"
@@ -77,7 +78,8 @@ std::vector<Size> rectangular_shapes(int side, int stride) {
 }
 
 Result<std::unique_ptr<LanePool>> load_lanes(const DetectorOptions& options,
-                                             const EngineOptions& engine) {
+                                             const EngineOptions& engine,
+                                             const PictureLimits& limits) {
   if (options.requests_max < 1) {
     return out_of_range("requests_max", std::to_string(options.requests_max), "at least 1");
   }
@@ -89,7 +91,38 @@ Result<std::unique_ptr<LanePool>> load_lanes(const DetectorOptions& options,
   return LanePool::create(std::move(loaded),
                           {.postprocess = postprocess_options(options),
                            .queue_delay = options.queue_delay,
-                           .queue_limit = static_cast<std::size_t>(options.requests_max)});
+                           .queue_limit = static_cast<std::size_t>(options.requests_max),
+                           .limits = limits});
+}
+
+Result<std::unique_ptr<LanePool>> load_raw_lanes(const DetectorOptions& options,
+                                                 int queue_limit) {
+  EngineOptions engine = SHOAL_TRY(engine_options(options));
+  engine.raw = true;
+  auto loaded = SHOAL_TRY(load_engine(resolve_model(options.model), engine));
+  return LanePool::create(std::move(loaded),
+                          {.postprocess = {},
+                           .queue_delay = options.queue_delay,
+                           .queue_limit = static_cast<std::size_t>(queue_limit),
+                           .raw = true});
+}
+
+Result<void> copy_pixels(Frame& frame, const ImageView& picture) {
+  const auto row_bytes = static_cast<std::size_t>(picture.size.width) * 3;
+  const auto rows = static_cast<std::size_t>(picture.size.height);
+  std::uint8_t* out = frame.pixels.reserve(row_bytes * rows);
+  if (out == nullptr) {
+    return Error{ErrorCode::kOutOfMemory,
+                 fmt::format("no memory for a picture of {} bytes", row_bytes * rows)};
+  }
+  for (std::size_t y = 0; y < rows; ++y) {
+    std::memcpy(out + y * row_bytes,
+                picture.data + static_cast<std::ptrdiff_t>(y) * picture.pitch_bytes, row_bytes);
+  }
+  frame.size = frame.source_size = picture.size;
+  frame.pitch_bytes = static_cast<std::ptrdiff_t>(row_bytes);
+  frame.format = picture.format;
+  return {};
 }
 
 }  // namespace shoal

@@ -28,6 +28,14 @@ namespace shoal {
 // Loads the model into lanes.
 // Errors   those of load_engine, Postprocess and the options.
 [[nodiscard]] Result<std::unique_ptr<LanePool>> load_lanes(const DetectorOptions& options,
-                                                           const EngineOptions& engine);
+                                                           const EngineOptions& engine,
+                                                           const PictureLimits& limits = {});
+// The model's raw network: tensors in and out as the file declares them.
+[[nodiscard]] Result<std::unique_ptr<LanePool>> load_raw_lanes(const DetectorOptions& options,
+                                                               int queue_limit);
+
+// Copies a picture into a frame of its own.
+// Errors   out_of_memory.
+[[nodiscard]] Result<void> copy_pixels(Frame& frame, const ImageView& picture);
 
 }  // namespace shoal

@@ -86,6 +86,7 @@ struct HostOptions {
   // An answer later than this is an error.
   std::chrono::milliseconds timeout{30'000};
   PictureLimits limits;
+  std::string plan_cache;               // as EngineOptions
   RequestObserver* observer = nullptr;  // outlives the host
 };
 
@@ -140,7 +141,7 @@ class ModelHost {
   // Chunking  a call of more items than fit is fed as earlier ones are answered; it is accepted as
   //           soon as its first item is.
   [[nodiscard]] virtual Result<CallHandle> detect(DetectCall call, CallDone done) = 0;
-  // The first call compiles the raw network (seconds) in the background of the caller's thread.
+  // The first call compiles the raw network, in the background; calls wait for it, seconds.
   [[nodiscard]] virtual Result<CallHandle> infer(TensorCall call, CallDone done) = 0;
 
   // Seconds after which a refused client should try again: the expected wait, rounded up, >= 1.

@@ -15,6 +15,16 @@ namespace shoal {
 
 enum class ModelState : std::uint8_t { kUnloaded, kLoading, kReady, kUnavailable };
 
+[[nodiscard]] constexpr std::string_view to_string(ModelState state) {
+  switch (state) {
+    case ModelState::kUnloaded: return "not loaded";
+    case ModelState::kLoading: return "loading";
+    case ModelState::kReady: return "ready";
+    case ModelState::kUnavailable: return "unavailable";
+  }
+  return "unavailable";
+}
+
 struct ModelStatus {
   std::string name;
   ModelState state = ModelState::kUnloaded;

@@ -36,14 +36,9 @@ class RequestPool {
     auto request = free_.try_pop();
     return request ? renewed(std::move(*request)) : nullptr;
   }
-  void release(std::unique_ptr<Request> request) {
-    free_.push(std::move(request), Overflow::kReject);
-  }
-  [[nodiscard]] std::size_t size() const { return free_.capacity(); }
-
- private:
-  static std::unique_ptr<Request> renewed(std::unique_ptr<Request> request) {
-    Outcome& outcome = request->outcome;
+  // Forgets what the request was used for; its buffers stay.
+  static void renew(Request& request) {
+    Outcome& outcome = request.outcome;
     outcome.error.reset();
     outcome.damaged.reset();
     outcome.media_time.reset();
@@ -54,14 +49,24 @@ class RequestPool {
     outcome.batch = {};
     outcome.padding = 0;
     outcome.times = {};
-    request->deadline.reset();
-    request->work = Work::kPixels;
-    request->priority = Priority::kNormal;
-    request->source = 0;
-    request->borrowed = {};
-    request->keep_pixels = false;
-    request->confidence.reset();
-    request->cancelled = nullptr;
+    request.deadline.reset();
+    request.work = Work::kPixels;
+    request.priority = Priority::kNormal;
+    request.source = 0;
+    request.borrowed = {};
+    request.keep_pixels = false;
+    request.confidence.reset();
+    request.cancelled = nullptr;
+  }
+  void release(std::unique_ptr<Request> request) {
+    free_.push(std::move(request), Overflow::kReject);
+  }
+  [[nodiscard]] std::size_t size() const { return free_.capacity(); }
+  [[nodiscard]] std::size_t free_count() const { return free_.size(); }
+
+ private:
+  static std::unique_ptr<Request> renewed(std::unique_ptr<Request> request) {
+    renew(*request);
     return request;
   }
 

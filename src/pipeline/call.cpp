@@ -1,0 +1,114 @@
+#include "pipeline/call.h"
+
+#include <utility>
+
+namespace shoal {
+namespace {
+
+// Pictures of this size come and go; larger ones must not stay in the pool for good.
+constexpr std::size_t kPixelsKept = std::size_t{16} << 20;  // bytes
+
+// What the client gets; the request keeps its buffers.
+CallItem answer_of(Request& request) {
+  Outcome& from = request.outcome;
+  CallItem item;
+  Outcome& to = item.outcome;
+  to.size = from.size;
+  to.error = std::move(from.error);
+  to.damaged = std::move(from.damaged);
+  to.detections.items.assign(from.detections.items.begin(), from.detections.items.end());
+  to.detections.truncated = from.detections.truncated;
+  to.batch_size = from.batch_size;
+  to.batch = from.batch;
+  to.padding = from.padding;
+  to.times = from.times;
+  if (request.keep_pixels) {
+    to.pixels = std::move(from.pixels);
+  } else if (from.pixels.pixels.capacity() > kPixelsKept) {
+    from.pixels.pixels = PixelBuffer();
+  }
+  item.tensors = std::move(request.tensor_out);
+  request.tensor_out.clear();
+  return item;
+}
+
+}  // namespace
+
+Call::Call(Parts parts)
+    : parts_(std::move(parts)), cancelled_(std::make_shared<std::atomic<bool>>(false)) {
+  items_.resize(parts_.count);
+}
+
+void Call::start(std::vector<std::unique_ptr<Request>> requests) {
+  const std::shared_ptr<Call> alive = shared_from_this();
+  self_ = alive;
+  for (auto& request : requests) feed(std::move(request));
+  leave();
+}
+
+void Call::complete(std::unique_ptr<Request> request) noexcept {
+  const std::shared_ptr<Call> alive = shared_from_this();
+  const TimePoint answered = Clock::now();
+  parts_.runner->record(*request, parts_.options, answered);
+  collect(*request);
+  feed(std::move(request));
+  leave();
+}
+
+// Whoever leaves last answers: nothing is in flight then, and no other thread is in here.
+void Call::leave() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (++left_ < parts_.count + 1) return;
+  }
+  CallRunner* runner = parts_.runner;
+  parts_.done(std::move(items_));
+  parts_.owner.reset();
+  self_.reset();
+  runner->finished();
+}
+
+void Call::collect(Request& request) { items_[request.sequence] = answer_of(request); }
+
+// Starts the next item, if there is one, with this request; else gives it back. An item that is
+// answered at once comes back here by complete() before begin() returns: the loop takes it, so
+// that a call of thousands of broken pictures does not nest thousands of calls.
+void Call::feed(std::unique_ptr<Request> request) {
+  std::unique_lock lock(mutex_);
+  idle_.push_back(std::move(request));
+  if (feeding_) return;
+  feeding_ = true;
+  while (!idle_.empty()) {
+    std::unique_ptr<Request> free = std::move(idle_.back());
+    idle_.pop_back();
+    const std::size_t item = next_;
+    if (item < parts_.count) ++next_;
+    lock.unlock();
+    if (item < parts_.count) {
+      begin(std::move(free), item);
+    } else {
+      parts_.runner->requests().release(std::move(free));
+    }
+    lock.lock();
+  }
+  feeding_ = false;
+}
+
+void Call::begin(std::unique_ptr<Request> request, std::size_t item) {
+  RequestPool::renew(*request);
+  request->sequence = item;
+  request->priority = parts_.options.priority;
+  request->source = parts_.options.source;
+  request->confidence = parts_.options.confidence;
+  request->deadline = parts_.options.deadline;
+  request->keep_pixels = parts_.options.keep_pixels;
+  request->cancelled = cancelled_.get();
+  request->completion = this;
+  request->started = Clock::now();
+  request->packet.name = "picture";
+  if (parts_.count > 1) request->packet.name += " " + std::to_string(item + 1);
+  parts_.load(*request, item);
+  parts_.runner->launch(std::move(request));
+}
+
+}  // namespace shoal

@@ -1,0 +1,386 @@
+// Two entries of one model: boxes, whose lanes are there from the start, and raw tensors, whose
+// network is compiled when somebody first asks for it.
+#include "pipeline/model_host.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <condition_variable>
+#include <ctime>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "pipeline/call.h"
+#include "pipeline/decode_pool.h"
+#include "pipeline/lane_pool.h"
+#include "pipeline/loading.h"
+
+namespace shoal {
+namespace {
+
+// Larger pictures are decoded beside the lanes, so that they do not hold up their batch.
+constexpr std::int64_t kLanePixels = 4'000'000;
+
+std::int64_t unix_nanoseconds() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::uint64_t nanoseconds(Duration duration) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count());
+}
+
+void add(EventTotals& totals, Duration duration) {
+  ++totals.count;
+  totals.nanoseconds += nanoseconds(duration);
+}
+
+// What was answered by one entry.
+//
+// Threads  all methods by any thread.
+class Tally {
+ public:
+  void count(const Request& request) {
+    const StageTimes& times = request.outcome.times;
+    const std::lock_guard lock(mutex_);
+    if (request.outcome.error) return add(totals_.fail, times.total);
+    add(totals_.success, times.total);
+    add(totals_.queue, times.queue);
+    add(totals_.compute_input, times.decode + times.preprocess);
+    add(totals_.compute_infer, times.inference);
+    add(totals_.compute_output, times.postprocess);
+    totals_.last_inference_ms = unix_nanoseconds() / 1'000'000;
+  }
+
+  [[nodiscard]] HostStatistics with(const LaneStats& lanes) const {
+    HostStatistics all;
+    {
+      const std::lock_guard lock(mutex_);
+      all = totals_;
+    }
+    all.inference_count = static_cast<std::uint64_t>(lanes.pictures);
+    for (std::size_t size = 1; size < lanes.sizes.size(); ++size) {
+      const LaneStats::BySize& by = lanes.sizes[size];
+      if (by.batches == 0) continue;
+      const auto count = static_cast<std::uint64_t>(by.batches);
+      all.execution_count += count;
+      all.batch_sizes.push_back({.size = static_cast<int>(size),
+                                 .compute_input = {count, nanoseconds(by.preprocess)},
+                                 .compute_infer = {count, nanoseconds(by.inference)},
+                                 .compute_output = {count, nanoseconds(by.postprocess)}});
+    }
+    return all;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  HostStatistics totals_;
+};
+
+class LoadedModel final : public ModelHost {
+ public:
+  LoadedModel(std::string name, const DetectorOptions& detector, const HostOptions& options,
+              std::unique_ptr<LanePool> lanes)
+      : name_(std::move(name)),
+        detector_(detector),
+        options_(options),
+        requests_(static_cast<std::size_t>(options.queue_limit),
+                  static_cast<std::size_t>(std::min(detector.max_det, 1000))),
+        boxes_(*this, name_ + "_boxes", std::move(lanes)),
+        raw_(*this, name_, nullptr) {
+    const ModelDescription& model = boxes_.lanes->engine().model();
+    tensor_input_ = {model.declared_input.name, model.declared_input.shape};
+    for (const OutputDescription& output : model.declared_outputs) {
+      tensor_outputs_.push_back({output.name, output.shape});
+    }
+    // Never full: no more requests are in flight than it holds.
+    decoders_ = std::make_unique<DecodePool>(
+        *boxes_.lanes,
+        DecodePoolOptions{.threads = 1,
+                          .queue_limit = static_cast<std::size_t>(options.queue_limit),
+                          .limits = options.limits});
+  }
+  ~LoadedModel() override { close(); }
+
+  const std::string& name() const override { return name_; }
+  const ModelDescription& model() const override { return boxes_.lanes->engine().model(); }
+  const DetectorOptions& detector_options() const override { return detector_; }
+  std::string summary() const override { return boxes_.lanes->engine().summary(); }
+  const TensorDescription& tensor_input() const override { return tensor_input_; }
+  std::span<const TensorDescription> tensor_outputs() const override { return tensor_outputs_; }
+
+  Result<CallHandle> detect(DetectCall call, CallDone done) override;
+  Result<CallHandle> infer(TensorCall call, CallDone done) override;
+  int retry_after_s() const override;
+  HostStatistics statistics(bool raw) const override;
+  void close() override;
+
+ private:
+  // One of the two ways into the model.
+  struct Entry final : CallRunner {
+    Entry(LoadedModel& model_host, std::string shown, std::unique_ptr<LanePool> pool)
+        : host(model_host), name(std::move(shown)), lanes(std::move(pool)) {}
+    void launch(std::unique_ptr<Request> request) override { host.launch(*this, std::move(request)); }
+    void record(const Request& request, const CallOptions& options, TimePoint answered) override {
+      host.record(*this, request, options, answered);
+    }
+    RequestPool& requests() override { return host.requests_; }
+    void finished() override { host.leave(); }
+
+    LoadedModel& host;
+    const std::string name;
+    std::unique_ptr<LanePool> lanes;  // of the raw entry: null until compiled
+    Tally tally;
+  };
+  struct WaitingCall {
+    std::shared_ptr<Call> call;
+    std::vector<std::unique_ptr<Request>> requests;
+  };
+
+  Result<std::vector<std::unique_ptr<Request>>> admit(std::size_t items, CallOptions& options);
+  void launch(Entry& entry, std::unique_ptr<Request> request);
+  void record(Entry& entry, const Request& request, const CallOptions& options,
+              TimePoint answered);
+  void load_raw();
+  void leave();
+
+  const std::string name_;
+  const DetectorOptions detector_;
+  const HostOptions options_;
+  RequestPool requests_;
+  Entry boxes_;
+  Entry raw_;
+  std::unique_ptr<DecodePool> decoders_;
+  TensorDescription tensor_input_;
+  std::vector<TensorDescription> tensor_outputs_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable idle_;
+  std::size_t calls_ = 0;            // accepted, not yet answered
+  bool closing_ = false;
+  enum class Raw : std::uint8_t { kAbsent, kLoading, kReady } raw_state_ = Raw::kAbsent;
+  std::vector<WaitingCall> waiting_;  // for the raw network
+  std::optional<Error> raw_error_;
+  std::thread raw_loader_;
+};
+
+// The requests a call starts with: a quarter of the pool at most, so that one call of thousands
+// leaves room for others.
+Result<std::vector<std::unique_ptr<Request>>> LoadedModel::admit(std::size_t items,
+                                                                 CallOptions& options) {
+  if (items == 0) return Error{ErrorCode::kInvalidArgument, "a call without items"};
+  const TimePoint now = Clock::now();
+  if (options.arrived == TimePoint{}) options.arrived = now;
+  if (!options.deadline) options.deadline = options.arrived + options_.timeout;
+  if (*options.deadline <= now) {
+    return Error{ErrorCode::kDeadlineExceeded, "the deadline had passed when the call came"};
+  }
+  const std::lock_guard lock(mutex_);
+  if (closing_) return Error{ErrorCode::kCancelled, name_ + ": shutting down"};
+  const std::size_t share = std::max<std::size_t>(1, requests_.size() / 4);
+  std::vector<std::unique_ptr<Request>> requests;
+  while (requests.size() < std::min(items, share)) {
+    auto request = requests_.try_acquire();
+    if (!request) break;
+    requests.push_back(std::move(request));
+  }
+  if (requests.empty()) {
+    return Error{ErrorCode::kQueueFull,
+                 fmt::format("{}: all {} places of the queue are taken; try again later", name_,
+                             requests_.size())};
+  }
+  ++calls_;
+  return requests;
+}
+
+Result<CallHandle> LoadedModel::detect(DetectCall call, CallDone done) {
+  const float least = detector_.confidence;
+  if (call.options.confidence && *call.options.confidence < least) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("confidence {}: this model was loaded with {}; ask for at least that",
+                             *call.options.confidence, least)};
+  }
+  auto requests = SHOAL_TRY(admit(call.items.size(), call.options));
+  auto items = std::make_shared<std::vector<PictureItem>>(std::move(call.items));
+  const auto load = [items](Request& request, std::size_t index) {
+    const PictureItem& item = (*items)[index];
+    if (item.pixels.data == nullptr) {
+      request.work = Work::kEncoded;
+      request.borrowed = item.encoded;
+      return;
+    }
+    request.work = Work::kPixels;
+    // launch() answers where memory is short.
+    Frame& frame = request.outcome.pixels;
+    if (Result<void> copied = copy_pixels(frame, item.pixels); !copied) {
+      request.outcome.error = copied.error();
+    }
+  };
+  auto started = std::make_shared<Call>(Call::Parts{.runner = &boxes_,
+                                                    .count = items->size(),
+                                                    .load = load,
+                                                    .owner = std::move(call.owner),
+                                                    .options = std::move(call.options),
+                                                    .done = std::move(done)});
+  started->start(std::move(requests));
+  return CallHandle(started->cancelled());
+}
+
+Result<CallHandle> LoadedModel::infer(TensorCall call, CallDone done) {
+  const auto length = static_cast<std::size_t>(tensor_input_.shape.element_count());
+  for (const auto& item : call.items) {
+    if (item.size() == length) continue;
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("{}: a tensor of {} values; expected {}", name_, item.size(), length)};
+  }
+  auto requests = SHOAL_TRY(admit(call.items.size(), call.options));
+  auto items = std::make_shared<std::vector<std::span<const float>>>(std::move(call.items));
+  const auto load = [items](Request& request, std::size_t index) {
+    const std::span<const float> item = (*items)[index];
+    request.work = Work::kTensor;
+    request.borrowed = {reinterpret_cast<const std::uint8_t*>(item.data()), item.size_bytes()};
+  };
+  auto started = std::make_shared<Call>(Call::Parts{.runner = &raw_,
+                                                    .count = items->size(),
+                                                    .load = load,
+                                                    .owner = std::move(call.owner),
+                                                    .options = std::move(call.options),
+                                                    .done = std::move(done)});
+  const CallHandle handle(started->cancelled());
+  {
+    const std::lock_guard lock(mutex_);
+    if (raw_state_ != Raw::kReady) {
+      waiting_.push_back({std::move(started), std::move(requests)});
+      if (raw_state_ == Raw::kAbsent) {
+        raw_state_ = Raw::kLoading;
+        if (raw_loader_.joinable()) raw_loader_.join();  // an earlier one, which failed and ended
+        raw_loader_ = std::thread([this] { load_raw(); });
+      }
+      return handle;
+    }
+  }
+  started->start(std::move(requests));
+  return handle;
+}
+
+void LoadedModel::load_raw() {
+  auto lanes = load_raw_lanes(detector_, options_.queue_limit);
+  std::vector<WaitingCall> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    if (lanes) {
+      raw_.lanes = std::move(*lanes);
+      raw_state_ = Raw::kReady;
+    } else {
+      raw_error_ = lanes.error();
+      raw_state_ = Raw::kAbsent;  // the next call tries again
+    }
+    waiting.swap(waiting_);
+  }
+  for (WaitingCall& one : waiting) one.call->start(std::move(one.requests));
+}
+
+void LoadedModel::launch(Entry& entry, std::unique_ptr<Request> request) {
+  if (request->outcome.error) {
+    Error error = std::move(*request->outcome.error);
+    return answer(std::move(request), std::move(error));
+  }
+  if (!entry.lanes) return answer(std::move(request), *raw_error_);
+  if (request->work == Work::kEncoded) {
+    const auto size = PictureDecoder::probe(request->borrowed);
+    if (size && std::int64_t{size->width} * size->height > kLanePixels) {
+      request->work = Work::kPixels;
+      return decoders_->submit(std::move(request));
+    }
+  }
+  // The queue has room for every request of the pool.
+  entry.lanes->submit(std::move(request), Overflow::kReject);
+}
+
+void LoadedModel::record(Entry& entry, const Request& request, const CallOptions& options,
+                         TimePoint answered) {
+  entry.tally.count(request);
+  if (options_.observer == nullptr) return;
+  const Outcome& outcome = request.outcome;
+  RequestRecord record{.request_id = options.request_id,
+                       .model = entry.name,
+                       .door = options.door,
+                       .source = options.source_name,
+                       .camera = {},
+                       .unix_ns = unix_nanoseconds() -
+                                  static_cast<std::int64_t>(nanoseconds(answered - request.started)),
+                       .arrived = request.started,
+                       .answered = answered,
+                       .input = outcome.size,
+                       .priority = request.priority,
+                       .batch = outcome.batch,
+                       .batch_size = outcome.batch_size,
+                       .batch_max = detector_.batch_max,
+                       .pad_waste = outcome.padding,
+                       .times = outcome.times,
+                       .device = "cpu",
+                       .error = {},
+                       .detections = static_cast<std::int64_t>(outcome.detections.items.size()),
+                       .truncated = outcome.detections.truncated};
+  if (outcome.error) record.error = outcome.error->code;
+  options_.observer->observe(record);
+}
+
+int LoadedModel::retry_after_s() const {
+  const HostStatistics now = statistics(false);
+  if (now.success.count == 0) return 1;
+  const double mean_s = static_cast<double>(now.success.nanoseconds) / 1e9 /
+                        static_cast<double>(now.success.count);
+  return std::clamp(static_cast<int>(mean_s + 0.999), 1, 60);
+}
+
+HostStatistics LoadedModel::statistics(bool raw) const {
+  const Entry& entry = raw ? raw_ : boxes_;
+  LaneStats lanes;
+  {
+    const std::lock_guard lock(mutex_);  // raw_.lanes appears under it
+    if (entry.lanes) lanes = entry.lanes->stats();
+  }
+  HostStatistics all = entry.tally.with(lanes);
+  all.pending = requests_.size() - requests_.free_count();
+  return all;
+}
+
+void LoadedModel::leave() {
+  const std::lock_guard lock(mutex_);
+  if (--calls_ == 0) idle_.notify_all();
+}
+
+void LoadedModel::close() {
+  {
+    std::unique_lock lock(mutex_);
+    closing_ = true;
+    idle_.wait(lock, [this] { return calls_ == 0; });
+  }
+  if (raw_loader_.joinable()) raw_loader_.join();
+  decoders_->close();
+  boxes_.lanes->close();
+  if (raw_.lanes) raw_.lanes->close();
+}
+
+}  // namespace
+
+Result<std::shared_ptr<ModelHost>> ModelHost::load(std::string name,
+                                                   const DetectorOptions& detector,
+                                                   const HostOptions& options) {
+  EngineOptions engine = SHOAL_TRY(engine_options(detector));
+  engine.wide_lane = true;
+  engine.plan_cache = options.plan_cache;
+  // The lanes' queue has room for every request of the host.
+  DetectorOptions roomy = detector;
+  roomy.requests_max = options.queue_limit;
+  auto lanes = SHOAL_TRY(load_lanes(roomy, engine, options.limits));
+  return std::shared_ptr<ModelHost>(
+      std::make_shared<LoadedModel>(std::move(name), roomy, options, std::move(lanes)));
+}
+
+}  // namespace shoal

@@ -1,0 +1,133 @@
+#include "pipeline/model_registry.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "core/log.h"
+#include "core/suggest.h"
+
+namespace shoal {
+
+ModelRegistry::ModelRegistry(HostOptions host_options, ModelSourceFor source)
+    : host_options_(std::move(host_options)), source_(std::move(source)) {}
+
+ModelRegistry::~ModelRegistry() { close(); }
+
+Result<void> ModelRegistry::load(const std::string& name) {
+  const DetectorOptions options = SHOAL_TRY(source_(name));
+  return load_with(name, options);
+}
+
+Result<void> ModelRegistry::load(const std::string& name, const DetectorOptions& changed) {
+  return load_with(name, changed);
+}
+
+Result<void> ModelRegistry::load_with(const std::string& name, const DetectorOptions& options) {
+  const std::lock_guard one_at_a_time(loading_);
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return Error{ErrorCode::kCancelled, "shutting down"};
+    Entry& entry = entries_[name];
+    if (!entry.host) entry.state = ModelState::kLoading;
+  }
+  auto host = ModelHost::load(name, options, host_options_);
+  std::shared_ptr<ModelHost> before;
+  {
+    const std::lock_guard lock(mutex_);
+    Entry& entry = entries_[name];
+    if (!host) {
+      entry.reason = host.error().message;
+      if (!entry.host) entry.state = ModelState::kUnavailable;
+      return host.error();
+    }
+    before = std::exchange(entry.host, std::move(*host));
+    entry.state = ModelState::kReady;
+    entry.reason.clear();
+    if (entry.order == 0) entry.order = ++loads_;
+  }
+  // Answers what it accepted; new calls already go to the other one.
+  if (before) before->close();
+  return {};
+}
+
+Result<void> ModelRegistry::unload(const std::string& name) {
+  std::shared_ptr<ModelHost> host;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) {
+      return Error{ErrorCode::kNotFound, fmt::format("no model '{}'", name)};
+    }
+    host = std::exchange(found->second.host, nullptr);
+    found->second.state = ModelState::kUnavailable;
+    found->second.reason = "unloaded";
+  }
+  if (host) host->close();
+  return {};
+}
+
+Result<std::shared_ptr<ModelHost>> ModelRegistry::find(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) {
+    std::vector<std::string_view> known;
+    for (const auto& [key, entry] : entries_) known.push_back(key);
+    std::string names;
+    for (const std::string_view key : known) names += (names.empty() ? "" : ", ") + std::string(key);
+    return Error{ErrorCode::kNotFound,
+                 fmt::format("no model '{}'{}; there are: {}", name, suggestion(name, known),
+                             names.empty() ? "none" : names)};
+  }
+  const Entry& entry = found->second;
+  if (entry.host) return entry.host;
+  return Error{ErrorCode::kUnavailable,
+               fmt::format("model '{}' is {}{}{}", name, to_string(entry.state),
+                           entry.reason.empty() ? "" : ": ", entry.reason)};
+}
+
+Result<std::shared_ptr<ModelHost>> ModelRegistry::find_default() const {
+  const std::lock_guard lock(mutex_);
+  const Entry* first = nullptr;
+  for (const auto& [name, entry] : entries_) {
+    if (entry.host && (first == nullptr || entry.order < first->order)) first = &entry;
+  }
+  if (first != nullptr) return first->host;
+  return Error{ErrorCode::kUnavailable, "no model is ready"};
+}
+
+void ModelRegistry::announce(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  entries_.try_emplace(name);
+}
+
+std::vector<ModelStatus> ModelRegistry::index() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<ModelStatus> all;
+  for (const auto& [name, entry] : entries_) all.push_back({name, entry.state, entry.reason});
+  return all;
+}
+
+bool ModelRegistry::all_ready() const {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return false;
+  for (const auto& [name, entry] : entries_) {
+    if (entry.state == ModelState::kLoading) return false;
+    if (entry.state == ModelState::kUnavailable && entry.reason != "unloaded") return false;
+  }
+  return true;
+}
+
+void ModelRegistry::close() {
+  std::vector<std::shared_ptr<ModelHost>> hosts;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    for (auto& [name, entry] : entries_) {
+      if (entry.host) hosts.push_back(entry.host);
+    }
+  }
+  for (const auto& host : hosts) host->close();
+}
+
+}  // namespace shoal
