@@ -25,6 +25,7 @@ struct RequestRecord {
   TimePoint answered;
   Size input;                   // of the picture; 0x0 where unknown
   Priority priority = Priority::kNormal;
+  Work work = Work::kPixels;    // kEncoded is decoded by the lane, so after the queue
   BatchFacts batch;
   int batch_size = 0;
   int batch_max = 0;
