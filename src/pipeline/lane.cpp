@@ -43,7 +43,7 @@ Lane::Lane(const Engine& engine, std::unique_ptr<InferLane> infer,
 void Lane::start() {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), ("lane-" + std::to_string(options_.index)).c_str());
-    while (batcher_.next(batch_)) {
+    while (batcher_.next(batch_, options_.kind)) {
       answer_dropped();
       if (!batch_.requests.empty()) serve();
     }
@@ -87,7 +87,7 @@ void Lane::serve() {
     times.done = Clock::now();
     if (result) {
       batcher_.learn(batch_.bucket, static_cast<int>(batch_.requests.size()),
-                     times.done - times.launched);
+                     times.done - times.launched, options_.kind);
     }
     count_batch(times, result.has_value());
   }

@@ -23,6 +23,7 @@ namespace shoal {
 struct LaneOptions {
   int index = 0;
   int batch_max = 1;  // of its infer lane
+  LaneKind kind = LaneKind::kRegular;
   PictureLimits limits;
 };
 

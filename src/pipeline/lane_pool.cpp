@@ -4,27 +4,36 @@
 
 namespace shoal {
 
-LanePool::LanePool(std::unique_ptr<Engine> engine, const LanePoolOptions& options)
+LanePool::LanePool(std::unique_ptr<Engine> engine, const LanePoolOptions& options, bool bypass)
     : engine_(std::move(engine)),
       batcher_({.policy = {.batch_max = engine_->batch_max(), .queue_delay = options.queue_delay},
                 .bucket_count = engine_->buckets().size(),
                 .lane_count = engine_->lane_count(),
+                .bypass_lane = bypass,
                 .queue_limit = options.queue_limit}) {}
 
 Result<std::unique_ptr<LanePool>> LanePool::create(std::unique_ptr<Engine> engine,
                                                    const LanePoolOptions& options) {
-  std::unique_ptr<LanePool> pool(new LanePool(std::move(engine), options));
+  auto wide = SHOAL_TRY(engine->create_wide_lane());
+  std::unique_ptr<LanePool> pool(new LanePool(std::move(engine), options, wide != nullptr));
   const Engine& loaded = *pool->engine_;
-  for (int i = 0; i < loaded.lane_count(); ++i) {
+  const auto add = [&](std::unique_ptr<InferLane> infer, LaneKind kind,
+                       int batch_max) -> Result<void> {
     std::optional<Postprocess> postprocess;
     if (!options.raw) {
       postprocess = SHOAL_TRY(Postprocess::create(loaded.model().head, options.postprocess));
     }
-    auto infer = SHOAL_TRY(pool->engine_->create_lane());
     pool->lanes_.push_back(std::make_unique<Lane>(
         loaded, std::move(infer), std::move(postprocess), pool->batcher_,
-        LaneOptions{.index = i, .batch_max = loaded.batch_max(), .limits = options.limits}));
+        LaneOptions{.index = static_cast<int>(pool->lanes_.size()), .batch_max = batch_max,
+                    .kind = kind, .limits = options.limits}));
+    return {};
+  };
+  for (int i = 0; i < loaded.lane_count(); ++i) {
+    SHOAL_TRY(add(SHOAL_TRY(pool->engine_->create_lane()), LaneKind::kRegular,
+                  loaded.batch_max()));
   }
+  if (wide) SHOAL_TRY(add(std::move(wide), LaneKind::kBypass, 1));
   for (auto& lane : pool->lanes_) lane->start();
   return pool;
 }

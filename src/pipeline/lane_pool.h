@@ -42,12 +42,13 @@ class LanePool {
   void close();
 
   [[nodiscard]] const Engine& engine() const { return *engine_; }
-  [[nodiscard]] int lane_count() const { return static_cast<int>(lanes_.size()); }
+  // Regular lanes; the bypass lane, where there is one, is beside them.
+  [[nodiscard]] int lane_count() const { return engine_->lane_count(); }
   [[nodiscard]] LaneStats stats() const;
 
  private:
   [[nodiscard]] Result<void> place(Request& request) const;
-  LanePool(std::unique_ptr<Engine> engine, const LanePoolOptions& options);
+  LanePool(std::unique_ptr<Engine> engine, const LanePoolOptions& options, bool bypass);
 
   std::unique_ptr<Engine> engine_;
   Batcher batcher_;
