@@ -100,11 +100,11 @@ void Call::begin(std::unique_ptr<Request> request, std::size_t item) {
   request->priority = parts_.options.priority;
   request->source = parts_.options.source;
   request->confidence = parts_.options.confidence;
-  request->deadline = parts_.options.deadline;
   request->keep_pixels = parts_.options.keep_pixels;
   request->cancelled = cancelled_.get();
   request->completion = this;
   request->started = Clock::now();
+  request->deadline = parts_.options.deadline.value_or(request->started + parts_.timeout);
   request->packet.name = "picture";
   if (parts_.count > 1) request->packet.name += " " + std::to_string(item + 1);
   parts_.load(*request, item);

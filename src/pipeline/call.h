@@ -40,6 +40,7 @@ class Call final : public Completion, public std::enable_shared_from_this<Call> 
     Load load;
     std::shared_ptr<const void> owner;   // of the items' bytes
     CallOptions options;
+    Duration timeout{};                  // of an item, where the call has no deadline
     CallDone done;
   };
   explicit Call(Parts parts);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
@@ -114,6 +115,30 @@ Result<void> read_delay(std::chrono::microseconds& field, Node node) {
   return {};
 }
 
+Result<void> read_time(std::chrono::milliseconds& field, Node node, double least, double most) {
+  field = std::chrono::milliseconds(
+      static_cast<std::int64_t>(SHOAL_TRY(read_number(node, least, most))));
+  return {};
+}
+
+// "host:port", "[::1]:port" or nothing; whether the host can be listened on shows at start.
+Result<void> read_address(std::string& field, Node node) {
+  std::string text;
+  SHOAL_TRY(read_text(text, node));
+  const std::size_t colon = text.rfind(':');
+  int port = -1;
+  if (colon != std::string::npos && colon > 0) {
+    const char* end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data() + colon + 1, end, port);
+    if (parsed.ec != std::errc() || parsed.ptr != end) port = -1;
+  }
+  if (!text.empty() && (port < 0 || port > 65'535)) {
+    return wrong("an address such as \"127.0.0.1:8000\", or \"\" for none", node);
+  }
+  field = std::move(text);
+  return {};
+}
+
 Result<void> read_when_full(WhenFull& field, Node node) {
   const auto value = node.value_or(std::string_view());
   if (value != "wait" && value != "reject") return wrong("\"wait\" or \"reject\"", node);
@@ -156,6 +181,38 @@ constexpr std::array kOptions{
     SHOAL_OPTION("scheduler", "queue_delay_ms", read_delay(c.detector.queue_delay, n)),
     SHOAL_OPTION("scheduler", "requests_max", read_count(c.detector.requests_max, n, 1, 65536)),
     SHOAL_OPTION("scheduler", "when_full", read_when_full(c.detector.when_full, n)),
+    SHOAL_OPTION("scheduler", "queue_limit", read_count(c.queue_limit, n, 1, 65536)),
+    SHOAL_OPTION("scheduler", "timeout_ms", read_time(c.timeout, n, 1, 3'600'000)),
+    SHOAL_OPTION("scheduler", "priority_ageing_ms", read_time(c.priority_ageing, n, 1, 3'600'000)),
+    SHOAL_OPTION("scheduler", "bypass_lane", read_flag(c.bypass_lane, n)),
+    SHOAL_OPTION("service", "http", read_address(c.service.http, n)),
+    SHOAL_OPTION("service", "grpc", read_address(c.service.grpc, n)),
+    SHOAL_OPTION("service", "metrics", read_address(c.service.metrics, n)),
+    SHOAL_OPTION("service", "repository", read_text(c.service.repository, n)),
+    SHOAL_OPTION("service", "api_keys_file", read_text(c.service.api_keys_file, n)),
+    SHOAL_OPTION("service", "tls_certificate", read_text(c.service.tls_certificate, n)),
+    SHOAL_OPTION("service", "tls_key", read_text(c.service.tls_key, n)),
+    SHOAL_OPTION("service", "tls_client_ca", read_text(c.service.tls_client_ca, n)),
+    SHOAL_OPTION("service", "body_max_mib", read_count(c.service.body_max_mib, n, 1, 65536)),
+    SHOAL_OPTION("service", "bodies_max_mib", read_count(c.service.bodies_max_mib, n, 1, 1 << 20)),
+    SHOAL_OPTION("service", "connections_max",
+                 read_count(c.service.connections_max, n, 1, 1'000'000)),
+    SHOAL_OPTION("service", "connections_per_client",
+                 read_count(c.service.connections_per_client, n, 1, 1'000'000)),
+    SHOAL_OPTION("service", "pixels_max_mp", read_count(c.service.pixels_max_mp, n, 1, 4096)),
+    SHOAL_OPTION("service", "items_max", read_count(c.service.items_max, n, 1, 1'000'000)),
+    SHOAL_OPTION("service", "header_timeout_ms",
+                 read_time(c.service.header_timeout, n, 1, 3'600'000)),
+    SHOAL_OPTION("service", "stall_timeout_ms",
+                 read_time(c.service.stall_timeout, n, 1, 3'600'000)),
+    SHOAL_OPTION("service", "idle_timeout_ms",
+                 read_time(c.service.idle_timeout, n, 1, 3'600'000)),
+    SHOAL_OPTION("service", "drain_timeout_ms",
+                 read_time(c.service.drain_timeout, n, 0, 3'600'000)),
+    SHOAL_OPTION("service", "request_log", read_text(c.service.request_log, n)),
+    SHOAL_OPTION("service", "request_log_mib", read_count(c.service.request_log_mib, n, 1, 65536)),
+    SHOAL_OPTION("service", "request_log_files",
+                 read_count(c.service.request_log_files, n, 1, 1000)),
     SHOAL_OPTION("detect", "conf", read_share(c.detector.confidence, n)),
     SHOAL_OPTION("detect", "iou", read_share(c.detector.iou, n)),
     SHOAL_OPTION("detect", "max_det", read_count(c.detector.max_det, n, 1, 100'000)),
@@ -191,18 +248,53 @@ Result<void> read_option(Config& config, std::string_view section, std::string_v
   return unknown("key", fmt::format("{}.{}", section, key), names);
 }
 
+// A name that can stand in URLs and file names.
+bool is_model_name(std::string_view name) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '_' || c == '-' || c == '.';
+  };
+  return !name.empty() && name.size() <= 128 && name.front() != '.' &&
+         std::all_of(name.begin(), name.end(), allowed);
+}
+
+// [model.NAME]: read last, over whatever the other sections say.
+Result<void> read_named_model(Config& config, std::string_view name, const toml::table& keys) {
+  if (!is_model_name(name)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("[model.{}]: expected a name of letters, digits, '_', '-' and '.'",
+                             name)};
+  }
+  Config over{.detector = config.detector, .models = {}, .service = {}};
+  over.detector.model = std::string(name);
+  for (const auto& [key, value] : keys) {
+    const Result<void> read = read_option(over, "model", key.str(), value);
+    if (!read) {
+      return Error{read.error().code,
+                   fmt::format("[model.{}]: {}", name, read.error().message)};
+    }
+  }
+  config.models.push_back({std::string(name), over.detector});
+  return {};
+}
+
 Result<void> read_table(Config& config, const toml::table& table) {
+  std::vector<std::pair<std::string_view, const toml::table*>> named;
   for (const auto& [section, node] : table) {
     const toml::table* keys = node.as_table();
     if (keys == nullptr) {
       return Error{ErrorCode::kInvalidArgument,
                    fmt::format("'{}' stands outside of a [section]", section.str())};
     }
-    if (keys->empty()) continue;
     for (const auto& [key, value] : *keys) {
-      SHOAL_TRY(read_option(config, section.str(), key.str(), value));
+      if (section.str() == "model" && value.is_table()) {
+        named.emplace_back(key.str(), value.as_table());
+      } else {
+        SHOAL_TRY(read_option(config, section.str(), key.str(), value));
+      }
     }
   }
+  for (const auto& [name, keys] : named) SHOAL_TRY(read_named_model(config, name, *keys));
   return {};
 }
 

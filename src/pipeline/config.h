@@ -3,14 +3,55 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shoal/options.h"
 #include "shoal/result.h"
 
 namespace shoal {
 
+// A model of the service: the keys of [model.NAME] over those of [model].
+struct NamedModel {
+  std::string name;
+  DetectorOptions detector;
+};
+
+// What `shoal serve` reads besides models. Addresses are "host:port"; port 0: any free one; "": off.
+struct ServiceConfig {
+  std::string http = "127.0.0.1:8000";
+  std::string grpc = "127.0.0.1:8001";
+  std::string metrics = "127.0.0.1:8002";
+  std::string repository;      // a folder laid out as for Triton
+  std::string api_keys_file;
+  std::string tls_certificate;
+  std::string tls_key;
+  std::string tls_client_ca;
+  int body_max_mib = 64;
+  int bodies_max_mib = 256;
+  int connections_max = 1024;
+  int connections_per_client = 256;
+  int pixels_max_mp = 50;      // of a picture, before it is decoded
+  int items_max = 4096;        // pictures of one request
+  std::chrono::milliseconds header_timeout{10'000};
+  std::chrono::milliseconds stall_timeout{10'000};
+  std::chrono::milliseconds idle_timeout{75'000};
+  std::chrono::milliseconds drain_timeout{30'000};
+  std::string request_log;     // file; "": none
+  int request_log_mib = 64;
+  int request_log_files = 5;
+
+  friend bool operator==(const ServiceConfig&, const ServiceConfig&) = default;
+};
+
 struct Config {
   DetectorOptions detector;
+  std::vector<NamedModel> models;  // of [model.NAME], by name
+  ServiceConfig service;
+  // Of the service's queues.
+  int queue_limit = 256;
+  std::chrono::milliseconds timeout{1000};
+  std::chrono::milliseconds priority_ageing{100};
+  bool bypass_lane = true;
   int decode_threads = 0;     // of pictures; videos are decoded by their reader. 0: by the cores
   bool scaled_decode = false;  // JPEGs only as large as the network needs
 };

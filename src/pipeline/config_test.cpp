@@ -42,6 +42,12 @@ TEST(ConfigTest, TheReferenceFileHoldsTheDefaults) {
   EXPECT_EQ(file->detector.memory_limit, defaults.detector.memory_limit);
   EXPECT_EQ(file->detector.process_memory_limit, defaults.detector.process_memory_limit);
   EXPECT_EQ(file->scaled_decode, defaults.scaled_decode);
+  EXPECT_EQ(file->queue_limit, defaults.queue_limit);
+  EXPECT_EQ(file->timeout, defaults.timeout);
+  EXPECT_EQ(file->priority_ageing, defaults.priority_ageing);
+  EXPECT_EQ(file->bypass_lane, defaults.bypass_lane);
+  EXPECT_EQ(file->service, defaults.service);
+  EXPECT_TRUE(file->models.empty());
 }
 
 TEST(ConfigTest, ReadsWhatIsGivenAndKeepsTheRest) {
@@ -54,6 +60,19 @@ TEST(ConfigTest, ReadsWhatIsGivenAndKeepsTheRest) {
   EXPECT_EQ(config->detector.queue_delay, std::chrono::microseconds(2500));
   EXPECT_EQ(config->detector.classes, (std::vector<int>{0, 2}));
   EXPECT_EQ(config->detector.max_det, 300);
+}
+
+TEST(ConfigTest, NamedModelsStartFromTheCommonOne) {
+  const auto config = parse_config(
+      "[model.small]\npath = \"small.onnx\"\nbatch = 2\n[model.pcb]\n"
+      "[model]\nbatch = 16\n[detect]\nconf = 0.5\n", "test");
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_EQ(config->models.size(), 2U);
+  for (const NamedModel& model : config->models) {
+    EXPECT_EQ(model.detector.confidence, 0.5F);
+    EXPECT_EQ(model.detector.batch_max, model.name == "small" ? 2 : 16);
+    EXPECT_EQ(model.detector.model, model.name == "small" ? "small.onnx" : "pcb");
+  }
 }
 
 struct WrongFile {
@@ -86,6 +105,14 @@ TEST(ConfigTest, EveryMistakeIsNamed) {
       {"[model]\nmemory_limit = \"much\"", "expected an amount of memory such as \"80%\""},
       {"[process]\nmemory_limit = \"120%\"", "got \"120%\""},
       {"[process]\nmemory_limit = true", "a text in quotes"},
+      {"[service]\nhttp = \"localhost\"", "an address such as"},
+      {"[service]\nhttp = \"localhost:70000\"", "an address such as"},
+      {"[service]\nport = 8000", "unknown key 'service.port'"},
+      {"[service]\nbody_max_mib = 0", "a whole number from 1"},
+      {"[scheduler]\ntimeout_ms = 0", "a number from 1"},
+      {"[model.small]\nbach = 2", "[model.small]: unknown key 'model.bach'"},
+      {"[model.\"../x\"]\nbatch = 2", "expected a name of letters"},
+      {"[scheduler.deep]\nx = 1", "scheduler.deep"},
       {"batch = 8", "'batch' stands outside of a [section]"},
       {"[model", "test: line 1"},
       {"[model]\npath = \"a\"\npath = \"b\"", "line 3"},

@@ -6,7 +6,9 @@ namespace shoal {
 
 LanePool::LanePool(std::unique_ptr<Engine> engine, const LanePoolOptions& options, bool bypass)
     : engine_(std::move(engine)),
-      batcher_({.policy = {.batch_max = engine_->batch_max(), .queue_delay = options.queue_delay},
+      batcher_({.policy = {.batch_max = engine_->batch_max(),
+                           .queue_delay = options.queue_delay,
+                           .priority_ageing = options.priority_ageing},
                 .bucket_count = engine_->buckets().size(),
                 .lane_count = engine_->lane_count(),
                 .bypass_lane = bypass,
@@ -30,8 +32,8 @@ Result<std::unique_ptr<LanePool>> LanePool::create(std::unique_ptr<Engine> engin
     return {};
   };
   for (int i = 0; i < loaded.lane_count(); ++i) {
-    SHOAL_TRY(add(SHOAL_TRY(pool->engine_->create_lane()), LaneKind::kRegular,
-                  loaded.batch_max()));
+    auto infer = SHOAL_TRY(pool->engine_->create_lane());
+    SHOAL_TRY(add(std::move(infer), LaneKind::kRegular, loaded.batch_max()));
   }
   if (wide) SHOAL_TRY(add(std::move(wide), LaneKind::kBypass, 1));
   for (auto& lane : pool->lanes_) lane->start();

@@ -18,6 +18,7 @@ namespace shoal {
 struct LanePoolOptions {
   PostprocessOptions postprocess;
   Duration queue_delay = std::chrono::milliseconds(10);
+  Duration priority_ageing = Policy().priority_ageing;
   std::size_t queue_limit = 256;  // most requests waiting for a lane
   PictureLimits limits = {};      // of pictures that are decoded in the lanes
   bool raw = false;               // EngineOptions::raw: tensors are the answer, no boxes
@@ -45,6 +46,8 @@ class LanePool {
   // Regular lanes; the bypass lane, where there is one, is beside them.
   [[nodiscard]] int lane_count() const { return engine_->lane_count(); }
   [[nodiscard]] LaneStats stats() const;
+  // How long a request of normal priority would wait for its lane, by what is queued and learned.
+  [[nodiscard]] Duration expected_wait(TimePoint now) const { return batcher_.expected_wait(now); }
 
  private:
   [[nodiscard]] Result<void> place(Request& request) const;

@@ -79,7 +79,8 @@ std::vector<Size> rectangular_shapes(int side, int stride) {
 
 Result<std::unique_ptr<LanePool>> load_lanes(const DetectorOptions& options,
                                              const EngineOptions& engine,
-                                             const PictureLimits& limits) {
+                                             const PictureLimits& limits,
+                                             Duration priority_ageing) {
   if (options.requests_max < 1) {
     return out_of_range("requests_max", std::to_string(options.requests_max), "at least 1");
   }
@@ -91,6 +92,7 @@ Result<std::unique_ptr<LanePool>> load_lanes(const DetectorOptions& options,
   return LanePool::create(std::move(loaded),
                           {.postprocess = postprocess_options(options),
                            .queue_delay = options.queue_delay,
+                           .priority_ageing = priority_ageing,
                            .queue_limit = static_cast<std::size_t>(options.requests_max),
                            .limits = limits});
 }

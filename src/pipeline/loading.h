@@ -29,7 +29,9 @@ namespace shoal {
 // Errors   those of load_engine, Postprocess and the options.
 [[nodiscard]] Result<std::unique_ptr<LanePool>> load_lanes(const DetectorOptions& options,
                                                            const EngineOptions& engine,
-                                                           const PictureLimits& limits = {});
+                                                           const PictureLimits& limits = {},
+                                                           Duration priority_ageing =
+                                                               Policy().priority_ageing);
 // The model's raw network: tensors in and out as the file declares them.
 [[nodiscard]] Result<std::unique_ptr<LanePool>> load_raw_lanes(const DetectorOptions& options,
                                                                int queue_limit);

@@ -175,9 +175,15 @@ Result<std::vector<std::unique_ptr<Request>>> LoadedModel::admit(std::size_t ite
   if (items == 0) return Error{ErrorCode::kInvalidArgument, "a call without items"};
   const TimePoint now = Clock::now();
   if (options.arrived == TimePoint{}) options.arrived = now;
-  if (!options.deadline) options.deadline = options.arrived + options_.timeout;
-  if (*options.deadline <= now) {
+  const TimePoint latest = options.deadline.value_or(now + options_.timeout);
+  if (latest <= now) {
     return Error{ErrorCode::kDeadlineExceeded, "the deadline had passed when the call came"};
+  }
+  if (const Duration wait = boxes_.lanes->expected_wait(now); now + wait >= latest) {
+    return Error{ErrorCode::kDeadlineExceeded,
+                 fmt::format("{}: would wait {:.0f} ms for its turn, and {:.0f} ms are left; try "
+                             "again later", name_, to_milliseconds(wait),
+                             to_milliseconds(latest - now))};
   }
   const std::lock_guard lock(mutex_);
   if (closing_) return Error{ErrorCode::kCancelled, name_ + ": shutting down"};
@@ -225,6 +231,7 @@ Result<CallHandle> LoadedModel::detect(DetectCall call, CallDone done) {
                                                     .load = load,
                                                     .owner = std::move(call.owner),
                                                     .options = std::move(call.options),
+                                                    .timeout = options_.timeout,
                                                     .done = std::move(done)});
   started->start(std::move(requests));
   return CallHandle(started->cancelled());
@@ -249,6 +256,7 @@ Result<CallHandle> LoadedModel::infer(TensorCall call, CallDone done) {
                                                     .load = load,
                                                     .owner = std::move(call.owner),
                                                     .options = std::move(call.options),
+                                                    .timeout = options_.timeout,
                                                     .done = std::move(done)});
   const CallHandle handle(started->cancelled());
   {
@@ -331,11 +339,8 @@ void LoadedModel::record(Entry& entry, const Request& request, const CallOptions
 }
 
 int LoadedModel::retry_after_s() const {
-  const HostStatistics now = statistics(false);
-  if (now.success.count == 0) return 1;
-  const double mean_s = static_cast<double>(now.success.nanoseconds) / 1e9 /
-                        static_cast<double>(now.success.count);
-  return std::clamp(static_cast<int>(mean_s + 0.999), 1, 60);
+  const double wait_ms = to_milliseconds(boxes_.lanes->expected_wait(Clock::now()));
+  return std::clamp(static_cast<int>(wait_ms / 1000 + 1), 1, 60);
 }
 
 HostStatistics LoadedModel::statistics(bool raw) const {
@@ -373,12 +378,12 @@ Result<std::shared_ptr<ModelHost>> ModelHost::load(std::string name,
                                                    const DetectorOptions& detector,
                                                    const HostOptions& options) {
   EngineOptions engine = SHOAL_TRY(engine_options(detector));
-  engine.wide_lane = true;
+  engine.wide_lane = options.bypass_lane;
   engine.plan_cache = options.plan_cache;
   // The lanes' queue has room for every request of the host.
   DetectorOptions roomy = detector;
   roomy.requests_max = options.queue_limit;
-  auto lanes = SHOAL_TRY(load_lanes(roomy, engine, options.limits));
+  auto lanes = SHOAL_TRY(load_lanes(roomy, engine, options.limits, options.priority_ageing));
   return std::shared_ptr<ModelHost>(
       std::make_shared<LoadedModel>(std::move(name), roomy, options, std::move(lanes)));
 }

@@ -23,7 +23,7 @@ namespace shoal {
 
 struct CallOptions {
   Priority priority = Priority::kNormal;
-  // Of the whole call. Empty: HostOptions::timeout after arrival.
+  // Of the whole call. Empty: each item waits for its turn at most HostOptions::timeout.
   std::optional<TimePoint> deadline;
   // Who asks; sources take turns. A client's address or connection, a camera's number.
   std::uint64_t source = 0;
@@ -83,8 +83,10 @@ class CallHandle {
 struct HostOptions {
   // Most items in flight (waiting or running), all calls together. More hides overload as latency.
   int queue_limit = 256;
-  // An answer later than this is an error.
+  // Where a call names no deadline: longest wait of an item for its turn.
   std::chrono::milliseconds timeout{30'000};
+  std::chrono::milliseconds priority_ageing{100};  // as Policy
+  bool bypass_lane = false;  // one more lane, on all cores: another compiled copy of the network
   PictureLimits limits;
   std::string plan_cache;               // as EngineOptions
   RequestObserver* observer = nullptr;  // outlives the host
