@@ -9,8 +9,11 @@
 namespace shoal {
 
 struct AdmissionView {
-  Duration expected_wait{};           // until its lane would start
-  std::optional<Duration> run_time;   // of its batch; empty until learned
+  Duration expected_wait{};          // until a lane would start with it
+  std::optional<Duration> run_time;  // of its batch; empty until learned
+  // What was learned is old and a lane has nothing to do: the request is let through to learn anew,
+  // or a model that was slow once would refuse all its requests for ever.
+  bool probing = false;
 };
 
 struct Admission {
@@ -18,8 +21,8 @@ struct Admission {
   Duration expected_wait{};  // what a refused client is told to wait, at least
 };
 
-// Refuses where now + wait + run time is later than the deadline. What is not learned yet is
-// taken for zero: nothing is refused on a guess.
+// Refuses where now + wait + run time is later than the deadline, and where the deadline has
+// passed. What is not learned yet counts as zero: nothing is refused on a guess.
 [[nodiscard]] Admission admit(const AdmissionView& view, std::optional<TimePoint> deadline,
                               TimePoint now);
 

@@ -1,5 +1,6 @@
-// The scheduler: requests in, batches out. Lanes pull: an idle lane asks, decide() answers, and
-// nothing stands between the two, so there is no batcher thread to wake.
+// The scheduler for threads: doors submit, lanes pull. An idle lane asks, decide() answers, and
+// nothing stands between the two, so there is no batcher thread to wake. What it does is in
+// Dispatcher and policy.h; here are the lock and the waiting.
 #pragma once
 
 #include <array>
@@ -9,47 +10,12 @@
 #include <mutex>
 #include <vector>
 
-#include "core/bounded_queue.h"
-#include "core/request.h"
-#include "scheduler/admission.h"
-#include "scheduler/policy.h"
-#include "scheduler/run_times.h"
+#include "scheduler/dispatcher.h"
 
 namespace shoal {
 
-// Why a request left the queue without reaching a lane.
-enum class DropReason : std::uint8_t {
-  kCancelled,  // nobody waits any more
-  kExpired,    // its deadline passed
-};
-
-struct Dropped {
-  std::unique_ptr<Request> request;
-  DropReason reason = DropReason::kCancelled;
-};
-
-struct Batch {
-  std::uint64_t id = 0;  // counts from 1; meaningful, like all up to `requests`, where there are any
-  std::size_t bucket = 0;
-  CloseReason reason = CloseReason::kFull;
-  int batch_max = 0;  // the ceiling that it was made under
-  std::vector<std::unique_ptr<Request>> requests;
-  std::vector<Dropped> dropped;  // to be answered by the lane, with an error
-};
-
-struct BatcherOptions {
-  Policy policy;
-  std::size_t bucket_count = 1;
-  int lane_count = 1;  // regular lanes
-  // One lane more asks next() with LaneKind::kBypass. Without it realtime requests go first on
-  // the regular lanes, alone.
-  bool bypass_lane = false;
-  // Most requests waiting, all buckets together. More hides overload as latency.
-  std::size_t queue_limit = 256;
-};
-
 // Threads  all methods may be called from any thread.
-// Cost     one lock a call; no allocation once queues have grown to the limit.
+// Cost     one lock a call; no allocation once the vectors of the batches have grown.
 class Batcher {
  public:
   explicit Batcher(const BatcherOptions& options);
@@ -61,7 +27,7 @@ class Batcher {
 
   // Waits until decide() launches a batch for a lane of this kind, or requests were dropped, and
   // fills `batch` (its vectors are used again): requests, dropped or both. False once closed and
-  // drained.
+  // drained. At most lane_count regular lanes and one bypass lane ask at a time.
   [[nodiscard]] bool next(Batch& batch, LaneKind kind = LaneKind::kRegular);
 
   // The lane says what its batch cost. The kinds are learned apart.
@@ -76,7 +42,7 @@ class Batcher {
   // queued and learned. Ask before submit(); nothing is queued.
   [[nodiscard]] Admission admit(const Request& request, TimePoint now) const;
 
-  // How long a request of normal priority from a new source would wait now until its lane starts.
+  // How long it takes until the lanes are through with all that waits now.
   [[nodiscard]] Duration expected_wait(TimePoint now) const;
 
   // No more requests: what waits is launched without delay, then next() returns false.
@@ -87,22 +53,20 @@ class Batcher {
   [[nodiscard]] std::size_t waiting() const;
 
  private:
-  class Ring;
-  [[nodiscard]] Decision decide_locked(TimePoint now);
-  void take_locked(const Launch& launch, Batch& batch);
+  // Where lanes of a kind wait.
+  struct Waiters {
+    std::condition_variable work;
+    // One has been notified and has not looked yet: it will wake the next itself if need be.
+    bool notified = false;
+  };
+  [[nodiscard]] Wake mark_locked();
+  void notify(Wake wake);
 
-  const BatcherOptions options_;
   mutable std::mutex mutex_;
-  std::condition_variable work_;
+  std::array<Waiters, 2> waiters_;  // by LaneKind
   std::condition_variable room_;
-  std::vector<Ring> queues_;       // one a bucket
-  std::vector<BucketView> views_;  // scratch of decide_locked
-  RunTimes run_times_;
-  std::vector<int> ceilings_;
-  std::size_t waiting_ = 0;
-  int idle_lanes_ = 0;
-  std::uint64_t batches_ = 0;
-  bool closed_ = false;
+  int blocked_ = 0;  // submitters that wait for room
+  Dispatcher dispatcher_;
 };
 
 }  // namespace shoal

@@ -1,41 +1,66 @@
-// Goal: every rule of decide() and RunTimes, one claim a test. Method: tables; no threads, no
-// clock.
+// Goal: every rule of decide() and admit(), one claim a test. Method: tables; no threads, no clock.
 #include "scheduler/policy.h"
 
 #include <gtest/gtest.h>
 
 #include <array>
 
-#include "scheduler/run_times.h"
+#include "scheduler/admission.h"
 
 namespace shoal {
 namespace {
 
 using std::chrono::milliseconds;
 
+using RunTable = std::array<Duration, 8>;
+
 const TimePoint kStart{std::chrono::hours(1)};
 const Policy kPolicy{.batch_max = 8, .queue_delay = milliseconds(10)};
 
-BucketView waiting(std::size_t bucket, int count, Duration age = {}) {
-  return {.bucket = bucket, .waiting = count, .oldest = kStart - age, .earliest_deadline = {},
-          .run_time_one = {}, .run_time_now = {}, .run_time_full = {}};
-}
+// Of 8 pictures twice that of one: a full batch is four times cheaper a picture.
+constexpr RunTable kGaining{milliseconds(8),  milliseconds(9),  milliseconds(10), milliseconds(11),
+                            milliseconds(12), milliseconds(13), milliseconds(15), milliseconds(16)};
+constexpr RunTable kLinear{milliseconds(10), milliseconds(20), milliseconds(30), milliseconds(40),
+                           milliseconds(50), milliseconds(60), milliseconds(70), milliseconds(80)};
+// Cheaper up to 4 pictures, then no more.
+constexpr RunTable kSaturating{milliseconds(20), milliseconds(22), milliseconds(24),
+                               milliseconds(26), milliseconds(33), milliseconds(39),
+                               milliseconds(46), milliseconds(52)};
 
-// A bucket in which a full batch is four times cheaper a picture.
-BucketView gaining(std::size_t bucket, int count, Duration age = {}) {
-  BucketView view = waiting(bucket, count, age);
-  view.run_time_one = view.run_time_now = milliseconds(8);
-  view.run_time_full = milliseconds(16);
+BucketView waiting(std::size_t bucket, int count, Duration age = {}) {
+  BucketView view;
+  view.bucket = bucket;
+  view.batch_max = kPolicy.batch_max;
+  view.waiting = count;
+  view.oldest = view.turn = kStart - age;
   return view;
 }
 
-Decision decide_one(const BucketView& bucket, int idle_lanes = 1, int lane_count = 1,
-                    bool flushing = false) {
+BucketView with(const RunTable& run_times, BucketView view, int known_max = 8) {
+  view.run_times = run_times;
+  view.known_max = known_max;
+  return view;
+}
+
+BucketView gaining(std::size_t bucket, int count, Duration age = {}) {
+  return with(kGaining, waiting(bucket, count, age), 0);
+}
+
+Decision decide_one(const BucketView& bucket, QueueView view = {}) {
   const std::array buckets{bucket};
-  return decide(kPolicy,
-                {.buckets = buckets, .idle_lanes = idle_lanes, .lane_count = lane_count,
-                 .flushing = flushing},
-                kStart);
+  view.buckets = buckets;
+  return decide(kPolicy, view, kStart);
+}
+
+Launch launched(const BucketView& bucket, QueueView view = {}) {
+  return std::get<Launch>(decide_one(bucket, view));
+}
+
+QueueView lanes(int idle, int count) {
+  QueueView view;
+  view.idle_lanes = idle;
+  view.lane_count = count;
+  return view;
 }
 
 TEST(PolicyTest, AnEmptyQueueIsIdle) {
@@ -43,59 +68,78 @@ TEST(PolicyTest, AnEmptyQueueIsIdle) {
 }
 
 TEST(PolicyTest, AFullBatchLaunchesAtOnce) {
-  const auto launch = std::get<Launch>(decide_one(gaining(0, 9)));
+  const Launch launch = launched(gaining(0, 9));
   EXPECT_EQ(launch.count, 8);
   EXPECT_EQ(launch.reason, CloseReason::kFull);
 }
 
 TEST(PolicyTest, ALoneRequestDoesNotWaitWhereNothingIsLearned) {
-  const auto launch = std::get<Launch>(decide_one(waiting(0, 1)));
+  const Launch launch = launched(waiting(0, 1));
   EXPECT_EQ(launch.count, 1);
   EXPECT_EQ(launch.reason, CloseReason::kIdle);
 }
 
 TEST(PolicyTest, DoesNotWaitWhereAFullerBatchIsNoCheaper) {
-  BucketView linear = waiting(0, 2);
-  linear.run_time_now = milliseconds(20);
-  linear.run_time_full = milliseconds(80);
-  EXPECT_EQ(std::get<Launch>(decide_one(linear)).reason, CloseReason::kIdle);
+  EXPECT_EQ(launched(with(kLinear, waiting(0, 2))).reason, CloseReason::kIdle);
 }
 
 TEST(PolicyTest, WaitsForAFullerBatchThatPaysButNotBeyondTheDelay) {
   const Decision young = decide_one(gaining(0, 2, milliseconds(4)));
   EXPECT_EQ(std::get<WaitUntil>(young).time, kStart + milliseconds(6));
-  const auto old = std::get<Launch>(decide_one(gaining(0, 2, milliseconds(10))));
-  EXPECT_EQ(old.reason, CloseReason::kDelay);
+  EXPECT_EQ(launched(gaining(0, 2, milliseconds(10))).reason, CloseReason::kDelay);
 }
 
 TEST(PolicyTest, ClosesEarlyWhereTheEarliestDeadlineWouldMiss) {
   BucketView urgent = gaining(0, 2);
   urgent.earliest_deadline = kStart + milliseconds(16);
-  EXPECT_EQ(std::get<Launch>(decide_one(urgent)).reason, CloseReason::kDeadline);
+  EXPECT_EQ(launched(urgent).reason, CloseReason::kDeadline);
   urgent.earliest_deadline = kStart + milliseconds(20);
   EXPECT_EQ(std::get<WaitUntil>(decide_one(urgent)).time, kStart + milliseconds(4));
 }
 
 TEST(PolicyTest, FlushLaunchesWhatWaits) {
-  EXPECT_EQ(std::get<Launch>(decide_one(gaining(0, 2), 1, 1, true)).reason, CloseReason::kFlush);
+  QueueView flushing;
+  flushing.flushing = true;
+  EXPECT_EQ(launched(gaining(0, 2), flushing).reason, CloseReason::kFlush);
 }
 
-TEST(PolicyTest, AllLanesShareTheQueueWhereFullBatchesAreNoCheaper) {
-  EXPECT_EQ(std::get<Launch>(decide_one(waiting(0, 8), 1, 2)).count, 4);
-  EXPECT_EQ(std::get<Launch>(decide_one(waiting(0, 8), 1, 2)).reason, CloseReason::kIdle);
-  EXPECT_EQ(std::get<Launch>(decide_one(waiting(0, 3), 1, 2)).count, 2);
-  EXPECT_EQ(std::get<Launch>(decide_one(waiting(0, 40), 1, 2)).count, 8);
+TEST(PolicyTest, AllLanesShareTheQueueWhereFullBatchesAreNotKnownToBeCheaper) {
+  EXPECT_EQ(launched(waiting(0, 8), lanes(1, 2)).count, 4);
+  EXPECT_EQ(launched(waiting(0, 8), lanes(1, 2)).reason, CloseReason::kIdle);
+  EXPECT_EQ(launched(waiting(0, 3), lanes(1, 2)).count, 2);
+  EXPECT_EQ(launched(waiting(0, 40), lanes(1, 2)).count, 8);
 }
 
 TEST(PolicyTest, OnlyIdleLanesShareTheQueueWhereFullBatchesAreCheaper) {
-  EXPECT_EQ(std::get<Launch>(decide_one(gaining(0, 9), 1, 2)).count, 8);
-  EXPECT_EQ(std::get<Launch>(decide_one(gaining(0, 9), 2, 2)).count, 5);
+  EXPECT_EQ(launched(gaining(0, 9), lanes(1, 2)).count, 8);
+  EXPECT_EQ(launched(gaining(0, 9), lanes(2, 2)).count, 5);
 }
 
-TEST(PolicyTest, TheBucketWithTheOldestPictureGoesFirst) {
+TEST(PolicyTest, OfBatchesThatCostAPictureTheSameTheSmallerOneGoes) {
+  EXPECT_EQ(launched(with(kLinear, waiting(0, 40))).count, 1);
+  EXPECT_EQ(launched(with(kSaturating, waiting(0, 40))).count, 4);
+  EXPECT_EQ(launched(with(kGaining, waiting(0, 40))).count, 8);
+}
+
+TEST(PolicyTest, WhatWaitsGoesAsOneBatchWhereSizesAreNotWellKnownOrExplored) {
+  EXPECT_EQ(launched(with(kLinear, waiting(0, 8), 1)).count, 8);
+  QueueView exploring;
+  exploring.exploring = true;
+  EXPECT_EQ(launched(with(kLinear, waiting(0, 8)), exploring).count, 8);
+}
+
+TEST(PolicyTest, TheCeilingOfMemoryClosesABatchAndSaysSo) {
+  BucketView limited = gaining(0, 5);
+  limited.batch_max = 4;
+  EXPECT_EQ(launched(limited).count, 4);
+  EXPECT_EQ(launched(limited).reason, CloseReason::kMemory);
+  limited.waiting = 3;
+  EXPECT_TRUE(std::holds_alternative<WaitUntil>(decide_one(limited)));
+}
+
+TEST(PolicyTest, TheBucketWhoseTurnItIsGoesFirst) {
   const std::array buckets{waiting(0, 8, milliseconds(2)), waiting(1, 1, milliseconds(5))};
-  const auto launch = std::get<Launch>(decide(kPolicy, {.buckets = buckets}, kStart));
-  EXPECT_EQ(launch.bucket, 1U);
+  EXPECT_EQ(std::get<Launch>(decide(kPolicy, {.buckets = buckets}, kStart)).bucket, 1U);
 }
 
 TEST(PolicyTest, ABucketThatWaitsDoesNotHoldUpAnother) {
@@ -103,24 +147,89 @@ TEST(PolicyTest, ABucketThatWaitsDoesNotHoldUpAnother) {
   EXPECT_EQ(std::get<Launch>(decide(kPolicy, {.buckets = buckets}, kStart)).bucket, 1U);
 }
 
-TEST(RunTimesTest, NothingIsKnownBeforeTheFirstBatch) {
-  EXPECT_EQ(RunTimes(2, 8).estimate(0, 4), std::nullopt);
+// --- realtime requests and the bypass lane
+
+BucketView realtime(std::size_t bucket, int count, int others = 0) {
+  BucketView view = waiting(bucket, others);
+  view.realtime = count;
+  view.realtime_turn = kStart;
+  return view;
 }
 
-TEST(RunTimesTest, InterpolatesBetweenSeenSizesOfTheSameBucket) {
-  RunTimes times(2, 8);
-  times.learn(0, 1, milliseconds(10));
-  times.learn(0, 5, milliseconds(30));
-  EXPECT_EQ(times.estimate(0, 3), Duration(milliseconds(20)));
-  EXPECT_EQ(times.estimate(0, 8), Duration(milliseconds(48)));
-  EXPECT_EQ(times.estimate(1, 3), std::nullopt);
+QueueView bypass_asks(int idle, int count) {
+  QueueView view = lanes(idle, count);
+  view.asking = LaneKind::kBypass;
+  view.bypass_idle = true;
+  return view;
 }
 
-TEST(RunTimesTest, FollowsAChangeOfSpeed) {
-  RunTimes times(1, 4);
-  times.learn(0, 2, milliseconds(10));
-  for (int i = 0; i < 60; ++i) times.learn(0, 2, milliseconds(20));
-  EXPECT_NEAR(to_milliseconds(*times.estimate(0, 2)), 20, 0.1);
+TEST(PolicyTest, TheBypassLaneTakesRealtimeRequestsAloneHoweverManyOthersWait) {
+  const Launch launch = launched(realtime(0, 3, 40), bypass_asks(0, 2));
+  EXPECT_EQ(launch.count, 1);
+  EXPECT_EQ(launch.reason, CloseReason::kBypass);
+}
+
+TEST(PolicyTest, TheBypassLaneTakesALoneRequestWhileAllOthersAreIdleAndNothingElse) {
+  EXPECT_EQ(launched(gaining(0, 1), bypass_asks(2, 2)).count, 1);
+  EXPECT_EQ(launched(gaining(0, 1), bypass_asks(2, 2)).reason, CloseReason::kIdle);
+  EXPECT_TRUE(std::holds_alternative<Idle>(decide_one(gaining(0, 1), bypass_asks(1, 2))));
+  EXPECT_TRUE(std::holds_alternative<Idle>(decide_one(gaining(0, 2), bypass_asks(2, 2))));
+}
+
+TEST(PolicyTest, ARegularLaneLeavesTheIdleBypassLaneWhatIsIts) {
+  QueueView view = lanes(2, 2);
+  view.bypass_idle = true;
+  EXPECT_TRUE(std::holds_alternative<Idle>(decide_one(waiting(0, 1), view)));
+  EXPECT_TRUE(std::holds_alternative<Idle>(decide_one(realtime(0, 2), view)));
+  EXPECT_EQ(launched(waiting(0, 2), view).count, 1);
+  view.idle_lanes = 1;
+  EXPECT_EQ(launched(waiting(0, 1), view).count, 1);
+}
+
+TEST(PolicyTest, WithoutAnIdleBypassLaneRealtimeGoesFirstAndAlone) {
+  BucketView both = realtime(0, 2, 8);
+  both.turn = kStart - milliseconds(500);
+  const Launch launch = launched(both);
+  EXPECT_EQ(launch.count, 1);
+  EXPECT_EQ(launch.reason, CloseReason::kBypass);
+}
+
+TEST(PolicyTest, RealtimeDoesNotStarveOthersThatAreDue) {
+  QueueView again;
+  again.realtime_before = true;
+  BucketView due = realtime(0, 2, 8);
+  EXPECT_EQ(launched(due, again).reason, CloseReason::kFull);
+  due.turn = kStart + milliseconds(1);
+  EXPECT_EQ(launched(due, again).reason, CloseReason::kBypass);
+}
+
+TEST(PolicyTest, ARealtimeRequestDoesNotWaitForOthersThatWaitForMore) {
+  QueueView again;
+  again.realtime_before = true;
+  BucketView due = gaining(0, 2);
+  due.realtime = 1;
+  EXPECT_EQ(launched(due, again).reason, CloseReason::kBypass);
+}
+
+// --- admission
+
+TEST(AdmissionTest, RefusesWhatCannotBeInTimeAndSaysHowLongTheWaitIs) {
+  const AdmissionView view{.expected_wait = milliseconds(30), .run_time = milliseconds(20)};
+  EXPECT_TRUE(admit(view, kStart + milliseconds(50), kStart).accepted);
+  const Admission refused = admit(view, kStart + milliseconds(49), kStart);
+  EXPECT_FALSE(refused.accepted);
+  EXPECT_EQ(refused.expected_wait, Duration(milliseconds(30)));
+  EXPECT_TRUE(admit(view, std::nullopt, kStart).accepted);
+}
+
+TEST(AdmissionTest, RefusesADeadlineThatHasPassedEvenWhereNothingIsLearned) {
+  EXPECT_FALSE(admit({}, kStart, kStart).accepted);
+  EXPECT_TRUE(admit({}, kStart + Duration(1), kStart).accepted);
+}
+
+TEST(AdmissionTest, LetsOneThroughToLearnWhereTimesAreOldAndALaneIsIdle) {
+  const AdmissionView view{.expected_wait = {}, .run_time = milliseconds(20), .probing = true};
+  EXPECT_TRUE(admit(view, kStart + milliseconds(5), kStart).accepted);
 }
 
 }  // namespace

@@ -1,0 +1,212 @@
+#include "scheduler/dispatcher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/check.h"
+
+namespace shoal {
+namespace {
+
+// One batch in so many is as large as the queue allows, even where smaller ones seem as cheap.
+constexpr std::uint64_t kExploreEvery = 64;
+// Run times older than this refuse nobody while a lane is idle.
+constexpr Duration kLearnedLately = std::chrono::seconds(1);
+
+std::size_t source_limit(const BatcherOptions& options) {
+  const double share = static_cast<double>(options.queue_limit) * options.source_share;
+  return std::clamp<std::size_t>(static_cast<std::size_t>(share), 1, options.queue_limit);
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(const BatcherOptions& options)
+    : options_(options),
+      source_limit_(source_limit(options)),
+      queue_(options.bucket_count, options.queue_limit, options.policy.priority_ageing),
+      views_(options.bucket_count),
+      kinds_{Kind{RunTimes(options.bucket_count, options.policy.batch_max), {}, {}},
+             Kind{RunTimes(options.bucket_count, options.policy.batch_max), {}, {}}} {
+  SHOAL_CHECK(options.bucket_count > 0 && options.queue_limit > 0, "a bucket and room to queue");
+  SHOAL_CHECK(options.lane_count > 0 && options.policy.batch_max > 0, "a lane and a batch");
+  for (std::size_t i = 0; i < views_.size(); ++i) {
+    views_[i].bucket = i;
+    views_[i].batch_max = options.policy.batch_max;
+  }
+}
+
+bool Dispatcher::has_room(const Request& request) const {
+  if (queue_.size() >= options_.queue_limit) return false;
+  return source_limit_ == options_.queue_limit || queue_.size_of(request.source) < source_limit_;
+}
+
+Pushed Dispatcher::submit(std::unique_ptr<Request>& request, TimePoint now) {
+  if (closed_) return Pushed::kClosed;
+  if (!has_room(*request)) return Pushed::kRejected;
+  // Submitters read the clock before they get the lock, so not quite in order.
+  last_ = std::max(last_, now);
+  request->queued = last_;
+  const std::size_t bucket = request->bucket;
+  if (request->priority == Priority::kRealtime) ++realtime_waiting_;
+  queue_.push(std::move(request), last_);
+  refresh(bucket);
+  return Pushed::kAccepted;
+}
+
+// After requests of the bucket came or went.
+void Dispatcher::refresh(std::size_t bucket) { queue_.describe(bucket, views_[bucket]); }
+
+Decision Dispatcher::ask(Batch& batch, LaneKind kind, TimePoint now) {
+  last_ = std::max(last_, now);
+  drop_expired(batch, last_);
+  for (;;) {
+    const Decision decision =
+        options_.decide(options_.policy,
+                        {.buckets = views_, .asking = kind, .idle_lanes = idle_regular(),
+                         .lane_count = options_.lane_count, .bypass_idle = bypass_idle(),
+                         .flushing = closed_, .realtime_before = realtime_before_,
+                         .exploring = batches_ % kExploreEvery == 0},
+                        last_);
+    const auto* launch = std::get_if<Launch>(&decision);
+    if (launch == nullptr) return decision;
+    take(*launch, batch, kind, last_);
+    // All of them may have been cancelled: what is left deserves a decision of its own.
+    if (!batch.requests.empty()) return decision;
+  }
+}
+
+void Dispatcher::drop_expired(Batch& batch, TimePoint now) {
+  while (auto request = queue_.take_expired(now)) {
+    if (request->priority == Priority::kRealtime) --realtime_waiting_;
+    const std::size_t bucket = request->bucket;
+    batch.dropped.push_back({std::move(request), DropReason::kExpired});
+    refresh(bucket);
+  }
+}
+
+void Dispatcher::take(const Launch& launch, Batch& batch, LaneKind kind, TimePoint now) {
+  const bool realtime = launch.reason == CloseReason::kBypass;
+  BucketView& view = views_[launch.bucket];
+  int left = realtime ? view.realtime : view.waiting;
+  int taken = 0;
+  for (; taken < launch.count && left > 0; --left) {
+    auto [request, cancelled] = queue_.take(launch.bucket, realtime, now);
+    if (realtime) --realtime_waiting_;
+    if (cancelled) {
+      batch.dropped.push_back({std::move(request), DropReason::kCancelled});
+    } else {
+      batch.requests.push_back(std::move(request));
+      ++taken;
+    }
+  }
+  refresh(launch.bucket);
+  if (taken == 0) return;
+  batch.id = ++batches_;
+  batch.bucket = launch.bucket;
+  batch.batch_max = view.batch_max;
+  batch.reason = launch.reason;
+  if (taken < launch.count && (batch.reason == CloseReason::kFull ||
+                               batch.reason == CloseReason::kMemory)) {
+    batch.reason = CloseReason::kIdle;  // it would have been full but for those who left
+  }
+  Kind& lanes = kinds_[static_cast<std::size_t>(kind)];
+  const int known = std::min(taken, options_.policy.batch_max);
+  lanes.last_end =
+      now + lanes.run_times.estimate(launch.bucket, known).value_or(Duration::zero());
+  if (kind == LaneKind::kRegular) realtime_before_ = realtime;
+}
+
+// One request, not a realtime one, and no regular lane runs: the same that decide() looks for.
+bool Dispatcher::is_lone() const {
+  return queue_.size() == 1 && realtime_waiting_ == 0 && idle_regular() == options_.lane_count;
+}
+
+Wake Dispatcher::wake() const {
+  if (queue_.size() == 0) return {};
+  const bool for_bypass = bypass_idle() && (realtime_waiting_ > 0 || is_lone());
+  const bool others = queue_.size() > static_cast<std::size_t>(realtime_waiting_);
+  const bool for_regular =
+      idle_regular() > 0 && (bypass_idle() ? others && !is_lone() : true);
+  return {.regular = for_regular, .bypass = for_bypass};
+}
+
+void Dispatcher::learn(std::size_t bucket, int count, Duration run_time, LaneKind kind,
+                       TimePoint now) {
+  Kind& lanes = kinds_[static_cast<std::size_t>(kind)];
+  lanes.run_times.learn(bucket, count, run_time);
+  lanes.learned = std::max(lanes.learned, now);
+  if (kind == LaneKind::kBypass) return;
+  views_[bucket].run_times = lanes.run_times.estimates(bucket);
+  views_[bucket].known_max = lanes.run_times.known_max(bucket);
+}
+
+void Dispatcher::limit_batch(std::size_t bucket, int count) {
+  SHOAL_CHECK(bucket < views_.size(), "a bucket of the model");
+  views_[bucket].batch_max = std::clamp(count, 1, options_.policy.batch_max);
+}
+
+// The time that regular lanes need until they come to a request that has so many others before it,
+// if those are spread over the buckets as all that waits is.
+Duration Dispatcher::work_ahead(std::size_t ahead, TimePoint now) const {
+  const RunTimes& times = kind_of(LaneKind::kRegular).run_times;
+  double work = 0;
+  int waiting = 0;
+  for (const BucketView& view : views_) {
+    if (view.waiting == 0) continue;
+    const int size = smallest_as_cheap(options_.policy, view,
+                                       std::min(view.waiting, view.batch_max));
+    const Duration run = times.estimate(view.bucket, size).value_or(Duration::zero());
+    work += static_cast<double>(run.count()) * view.waiting / size;
+    waiting += view.waiting;
+  }
+  if (waiting > 0) work *= std::min(1.0, static_cast<double>(ahead) / waiting);
+  // The batch launched last ends last; the first of all lanes is free about this much sooner.
+  if (idle_regular() == 0) {
+    const Duration rest = kind_of(LaneKind::kRegular).last_end - now;
+    work += static_cast<double>(std::max(rest, Duration::zero()).count());
+  }
+  return Duration(static_cast<Duration::rep>(work / options_.lane_count));
+}
+
+AdmissionView Dispatcher::admission_view(const Request& request, TimePoint now) const {
+  const BucketView& view = views_[request.bucket];
+  const bool realtime = request.priority == Priority::kRealtime;
+  const bool on_bypass =
+      options_.bypass_lane && (realtime || (bypass_idle() && queue_.size() == 0 &&
+                                            idle_regular() == options_.lane_count));
+  AdmissionView admission;
+  const Kind& lanes = kind_of(on_bypass ? LaneKind::kBypass : LaneKind::kRegular);
+  if (on_bypass) {
+    admission.run_time = lanes.run_times.estimate(request.bucket, 1);
+    const Duration one = admission.run_time.value_or(Duration::zero());
+    const Duration rest = bypass_idle() ? Duration::zero() : lanes.last_end - now;
+    admission.expected_wait = one * realtime_waiting_ + std::max(rest, Duration::zero());
+  } else {
+    admission.expected_wait =
+        work_ahead(queue_.ahead_of(request, std::max(now, last_)), now);
+    const int most = std::min(view.batch_max, view.waiting + 1);
+    const int size = realtime ? 1 : smallest_as_cheap(options_.policy, view, most);
+    admission.run_time = lanes.run_times.estimate(request.bucket, size);
+  }
+  const bool nothing_to_do = queue_.size() == 0 && (on_bypass ? bypass_idle() : idle_regular() > 0);
+  admission.probing = nothing_to_do && now - lanes.learned > kLearnedLately;
+  return admission;
+}
+
+Admission Dispatcher::admit(const Request& request, TimePoint now) const {
+  SHOAL_CHECK(request.bucket < views_.size(), "a bucket of the model");
+  return shoal::admit(admission_view(request, now), request.deadline, now);
+}
+
+Duration Dispatcher::expected_wait(TimePoint now) const { return work_ahead(queue_.size(), now); }
+
+std::unique_ptr<Request> Dispatcher::take_any() {
+  auto request = queue_.take_any();
+  if (request) {
+    if (request->priority == Priority::kRealtime) --realtime_waiting_;
+    refresh(request->bucket);
+  }
+  return request;
+}
+
+}  // namespace shoal
