@@ -214,6 +214,7 @@ Result<CallHandle> LoadedModel::detect(DetectCall call, CallDone done) {
   auto items = std::make_shared<std::vector<PictureItem>>(std::move(call.items));
   const auto load = [items](Request& request, std::size_t index) {
     const PictureItem& item = (*items)[index];
+    if (!item.name.empty()) request.packet.name = item.name;
     if (item.pixels.data == nullptr) {
       request.work = Work::kEncoded;
       request.borrowed = item.encoded;

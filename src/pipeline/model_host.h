@@ -40,6 +40,7 @@ struct CallOptions {
 struct PictureItem {
   std::span<const std::uint8_t> encoded;  // used where `pixels.data` is null
   ImageView pixels;
+  std::string_view name = {};  // in messages; "": "picture 3". Lives as long as the bytes
 };
 
 struct DetectCall {
