@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/pool.h"
 #include "core/tensor.h"
 #include "engine/model.h"
 #include "shoal/result.h"
@@ -42,6 +43,9 @@ struct EngineOptions {
   std::vector<Size> buckets;             // input sizes prepared at load; empty: as exported
   std::string family;                    // overrides recognition; "" = recognise
   std::vector<std::string> class_names;  // overrides the file's; must match its class count
+  // Bytes that the engine may take; 0: any. Batch and lanes are reduced to what memory_plan.h says
+  // fits; where nothing does, loading fails with kOutOfMemory before anything large is allocated.
+  std::int64_t memory_limit = 0;
   std::string plan_cache;                // JSON file that remembers measured choices; "" = none
   std::string compile_cache;             // folder for compiled networks; "" = none
 };
@@ -64,7 +68,7 @@ class InferLane {
   [[nodiscard]] virtual HeadView outputs(std::size_t bucket, int slot) const = 0;
 };
 
-// A loaded model. Immutable after load.
+// A loaded model. Immutable after load; outlives its lanes.
 //
 // Threads  const methods and create_lane() may be called from any thread.
 class Engine {
@@ -83,6 +87,8 @@ class Engine {
   [[nodiscard]] virtual Result<std::unique_ptr<InferLane>> create_wide_lane() {
     return std::unique_ptr<InferLane>();
   }
+  // The buffers of all lanes that there are.
+  [[nodiscard]] virtual PoolGauge lane_memory() const { return {.name = "lanes"}; }
 };
 
 [[nodiscard]] constexpr std::string_view to_string(Precision precision) {

@@ -11,18 +11,27 @@
 #include "core/suggest.h"
 #include "engine/openvino/import.h"
 #include "engine/openvino/inspect.h"
+#include "engine/openvino/network_cost.h"
 #include "engine/openvino/openvino_engine.h"
 
 namespace shoal {
+namespace {
+
+Result<void> check_name(const std::string& name) {
+  constexpr std::array<std::string_view, 2> kEngines = {"auto", "openvino"};
+  if (name != "auto" && name != "openvino") {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("unknown engine '{}'{}; known: auto, openvino", name,
+                             suggestion(name, kEngines))};
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Engine>> load_engine(const ModelSource& source,
                                             const EngineOptions& options) {
-  constexpr std::array<std::string_view, 2> kEngines = {"auto", "openvino"};
-  if (options.name != "auto" && options.name != "openvino") {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("unknown engine '{}'{}; known: auto, openvino", options.name,
-                             suggestion(options.name, kEngines))};
-  }
+  SHOAL_TRY(check_name(options.name));
   ImportedModel model = SHOAL_TRY(import_model(source, options.family, options.class_names));
   return load_openvino_engine(std::move(model), options);
 }
@@ -30,6 +39,12 @@ Result<std::unique_ptr<Engine>> load_engine(const ModelSource& source,
 Result<ModelInspection> inspect_model(const ModelSource& source, const EngineOptions& options) {
   ImportedModel model = SHOAL_TRY(import_model(source, options.family, options.class_names));
   return inspect_imported(std::move(model), options);
+}
+
+Result<ModelCosts> model_costs(const ModelSource& source, const EngineOptions& options) {
+  SHOAL_TRY(check_name(options.name));
+  ImportedModel model = SHOAL_TRY(import_model(source, options.family, options.class_names));
+  return costs_of(std::move(model), options);
 }
 
 std::string engine_versions() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/memory_plan.h"
 #include "engine/model.h"
 #include "shoal/result.h"
 
@@ -31,7 +32,7 @@ struct ModelInspection {
   ModelDescription model;
   std::vector<Refusal> refusals;
   std::int64_t weight_bytes = 0;      // as stored in the file
-  std::int64_t activation_bytes = 0;  // peak of live f32 tensors of one picture, by liveness
+  std::int64_t activation_bytes = 0;  // largest set of live f32 tensors of one picture
   std::int64_t io_bytes = 0;          // u8 input and f32 outputs of one picture
 };
 
@@ -47,6 +48,18 @@ struct ModelInspection {
 // class_names, buckets and batch_max; what would be refused is data, not an error.
 [[nodiscard]] Result<ModelInspection> inspect_model(const ModelSource& source,
                                                     const EngineOptions& options);
+
+// What a model needs of memory, by its networks, and the shape it would be loaded in.
+struct ModelCosts {
+  ModelDescription model;
+  std::vector<NetworkCost> networks;  // one a bucket
+  MemoryShape wanted;                 // without regard to a limit
+};
+
+// Reads the graph and counts; compiles nothing but what recognising needs.
+// Errors   as load_engine.
+[[nodiscard]] Result<ModelCosts> model_costs(const ModelSource& source,
+                                             const EngineOptions& options);
 
 // The engines of this build with their versions, for people: "openvino 2026.4.1".
 [[nodiscard]] std::string engine_versions();

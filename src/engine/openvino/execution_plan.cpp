@@ -27,7 +27,7 @@ class Contender {
   Contender(const CompiledBucket& bucket, int lanes, int batch_max) : batch_max_(batch_max) {
     buckets_.push_back(bucket);
     for (int i = 0; i < lanes; ++i) {
-      auto& lane = lanes_.emplace_back(std::make_unique<OpenVinoLane>(buckets_, batch_max));
+      auto& lane = lanes_.emplace_back(std::make_unique<OpenVinoLane>(buckets_, batch_max, pool_));
       for (int slot = 0; slot < batch_max; ++slot) {
         fill_trial_picture(lane->input(0, slot), bucket.size,
                            static_cast<std::uint32_t>(slot + 1));
@@ -63,6 +63,7 @@ class Contender {
  private:
   const int batch_max_;
   std::vector<CompiledBucket> buckets_;
+  Pool pool_{"trial"};
   std::vector<std::unique_ptr<OpenVinoLane>> lanes_;
   Seconds spent_{};
   int images_ = 0;

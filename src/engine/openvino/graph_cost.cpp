@@ -6,7 +6,6 @@
 #include <openvino/op/convolution.hpp>
 #include <openvino/op/group_conv.hpp>
 #include <openvino/op/matmul.hpp>
-#include <unordered_map>
 
 namespace shoal {
 namespace {
@@ -76,31 +75,6 @@ bool is_parameter(const ov::op::v0::Constant& constant) {
   return false;
 }
 
-std::int64_t peak_bytes(const ov::Model& graph) {
-  std::unordered_map<const ov::Node*, std::size_t> uses;
-  const auto nodes = graph.get_ordered_ops();
-  for (const auto& node : nodes) {
-    for (const auto& input : node->inputs()) ++uses[input.get_source_output().get_node()];
-  }
-  const auto bytes = [](const ov::Node& node) {
-    std::int64_t sum = 0;
-    if (is_constant(node)) return sum;
-    for (const auto& output : node.outputs()) sum += 4 * elements(output.get_shape());
-    return sum;
-  };
-  std::int64_t live = 0;
-  std::int64_t peak = 0;
-  for (const auto& node : nodes) {
-    live += bytes(*node);
-    peak = std::max(peak, live);
-    for (const auto& input : node->inputs()) {
-      const ov::Node* producer = input.get_source_output().get_node();
-      if (--uses[producer] == 0) live -= bytes(*producer);
-    }
-  }
-  return peak;
-}
-
 }  // namespace
 
 GraphCost graph_cost(const ov::Model& graph) {
@@ -110,10 +84,11 @@ GraphCost graph_cost(const ov::Model& graph) {
       cost.weight_bytes += static_cast<std::int64_t>(constant->get_byte_size());
       if (is_parameter(*constant)) cost.parameters += elements(constant->get_shape());
     } else {
-      cost.flops += flops_of(*node);
+      const std::int64_t flops = flops_of(*node);
+      cost.flops += flops;
+      cost.kernels += flops > 0 ? 1 : 0;
     }
   }
-  cost.activation_bytes = peak_bytes(graph);
   return cost;
 }
 

@@ -11,7 +11,7 @@ struct GraphCost {
   std::int64_t parameters = 0;        // elements of trained constants
   std::int64_t flops = 0;             // convolutions and matrix products; 2 a multiply-add
   std::int64_t weight_bytes = 0;      // of all constants, as stored
-  std::int64_t activation_bytes = 0;  // peak of live tensors in execution order, f32
+  int kernels = 0;                    // convolutions and matrix products
 };
 
 // REQUIRES: a graph with static shapes. FLOPs as Ultralytics' tables count them: only

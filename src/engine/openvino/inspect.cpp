@@ -9,6 +9,7 @@
 #include "engine/openvino/bucket.h"
 #include "engine/openvino/compile.h"
 #include "engine/openvino/graph_cost.h"
+#include "engine/openvino/liveness.h"
 #include "engine/openvino/trial.h"
 
 namespace shoal {
@@ -48,7 +49,7 @@ Result<ModelInspection> inspect_imported(ImportedModel model, const EngineOption
   if (single) {
     const GraphCost cost = graph_cost(**single);
     inspection.weight_bytes = cost.weight_bytes;
-    inspection.activation_bytes = cost.activation_bytes;
+    inspection.activation_bytes = live_peak(**single, Precision::kFp32).bytes;
     if (auto batched = try_batched(model, *single); !batched) {
       refuse("batched execution", batched.error());
     }

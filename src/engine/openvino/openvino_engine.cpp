@@ -5,10 +5,13 @@
 
 #include <algorithm>
 
+#include "core/log.h"
+#include "core/memory_size.h"
 #include "engine/openvino/batch.h"
 #include "engine/openvino/bucket.h"
 #include "engine/openvino/compile.h"
 #include "engine/openvino/execution_plan.h"
+#include "engine/openvino/network_cost.h"
 #include "telemetry/process.h"
 
 namespace shoal {
@@ -41,7 +44,8 @@ class OpenVinoEngine final : public Engine {
     return catching(ErrorCode::kInternal, "creating a lane",
                     [this]() -> Result<std::unique_ptr<InferLane>> {
                       return std::unique_ptr<InferLane>(
-                          std::make_unique<OpenVinoLane>(parts_.buckets, parts_.batch_max));
+                          std::make_unique<OpenVinoLane>(
+                              parts_.buckets, parts_.batch_max, pool_));
                     });
   }
 
@@ -50,12 +54,15 @@ class OpenVinoEngine final : public Engine {
     return catching(ErrorCode::kInternal, "creating the wide lane",
                     [this]() -> Result<std::unique_ptr<InferLane>> {
                       return std::unique_ptr<InferLane>(
-                          std::make_unique<OpenVinoLane>(parts_.wide, 1));
+                          std::make_unique<OpenVinoLane>(parts_.wide, 1, pool_));
                     });
   }
 
+  PoolGauge lane_memory() const override { return pool_.gauge(); }
+
  private:
   const Parts parts_;
+  Pool pool_{"lanes"};
   std::vector<Size> sizes_;
 };
 
@@ -103,6 +110,42 @@ Result<GraphPointer> raw_graph(const ImportedModel& model, Size size) {
                fmt::format("{}: {}", model.description.path, graph.error().message)};
 }
 
+// What of the options' shape fits their memory limit.
+Result<MemoryShape> fitting_shape(const ImportedModel& model, const std::vector<Size>& sizes,
+                                  const std::vector<GraphPointer>& graphs,
+                                  const EngineOptions& options, Precision precision) {
+  const MemoryShape wanted = wanted_shape(options, precision);
+  if (options.memory_limit <= 0) return wanted;
+  const std::string& path = model.description.path;
+  return catching(ErrorCode::kUnsupported, path, [&]() -> Result<MemoryShape> {
+    std::vector<NetworkCost> networks;
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      networks.push_back(network_cost(graphs[i], sizes[i], precision, options.raw));
+    }
+    auto shape = fit_memory(networks, wanted, options.memory_limit);
+    if (!shape) return Error{shape.error().code, path + ": " + shape.error().message};
+    if (shape->batch < wanted.batch || shape->lanes < wanted.lanes) {
+      const EngineMemory asked = plan_memory(networks, wanted);
+      log(LogLevel::kWarn, "memory",
+          "{}: batch {} on {} lanes needs {} ({}), the memory limit leaves {}: batch {} on {} "
+          "instead", path, wanted.batch, wanted.lanes, memory_text(asked.total()),
+          plan_text(asked), memory_text(options.memory_limit), shape->batch, shape->lanes);
+    }
+    return shape;
+  });
+}
+
+// "; memory allows batch 4 of 8", or nothing.
+std::string narrowed_text(const MemoryShape& shape, const EngineOptions& options) {
+  const MemoryShape wanted = wanted_shape(options, shape.precision);
+  std::string text;
+  if (shape.batch < wanted.batch) text += fmt::format(" batch {} of {}", shape.batch, wanted.batch);
+  if (shape.lanes < wanted.lanes) {
+    text += fmt::format("{} {} of {} lanes", text.empty() ? "" : ",", shape.lanes, wanted.lanes);
+  }
+  return text.empty() ? text : "; memory allows" + text;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>> load_openvino_engine(ImportedModel model,
@@ -114,36 +157,41 @@ Result<std::unique_ptr<Engine>> load_openvino_engine(ImportedModel model,
   }
   OpenVinoEngine::Parts parts;
   parts.precision = SHOAL_TRY(choose_precision(options.precision));
-  const int cores = usable_core_count();
-  const bool latency = options.mode == PerformanceMode::kLatency;
-  parts.lanes = options.lanes > 0 ? options.lanes : (latency ? 1 : cores);
-  parts.batch_max = options.batch_max;
+  std::vector<Size> sizes = options.buckets;
+  if (sizes.empty() || options.raw) sizes = {model.description.input.size};
+  std::vector<GraphPointer> graphs;
+  for (const Size size : sizes) {
+    graphs.push_back(options.raw ? SHOAL_TRY(raw_graph(model, size))
+                                 : SHOAL_TRY(bucket_graph(model, size)));
+  }
+  const MemoryShape shape = SHOAL_TRY(fitting_shape(model, sizes, graphs, options,
+                                                    parts.precision));
+  parts.lanes = shape.lanes;
+  parts.batch_max = shape.batch;
   const PlanRequest request{.model = &model,
                             .settings = {.precision = parts.precision,
                                          .streams = parts.lanes,
-                                         .threads = std::max(parts.lanes, cores),
+                                         .threads = std::max(parts.lanes, usable_core_count()),
                                          .cache_folder = options.compile_cache,
                                          .raw = options.raw},
-                            // Comparing two ways of execution needs pictures.
-                            .execution = options.raw ? Execution::kSpread : options.execution,
-                            .batch_max = options.batch_max,
+                            // Comparing two ways of execution needs pictures, and room for both.
+                            .execution = shape.batched ? options.execution : Execution::kSpread,
+                            .batch_max = parts.batch_max,
                             .lanes = parts.lanes,
                             .cache_file = options.plan_cache};
-  std::vector<Size> sizes = options.buckets;
-  if (sizes.empty() || options.raw) sizes = {model.description.input.size};
   std::vector<std::string> plans;
-  for (const Size size : sizes) {
-    const GraphPointer fixed = options.raw ? SHOAL_TRY(raw_graph(model, size))
-                                           : SHOAL_TRY(bucket_graph(model, size));
-    parts.buckets.push_back(SHOAL_TRY(compiled_bucket(model, fixed, size, request.settings)));
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    parts.buckets.push_back(SHOAL_TRY(compiled_bucket(model, graphs[i], sizes[i],
+                                                      request.settings)));
     plans.push_back(SHOAL_TRY(plan_execution(request, parts.buckets.back())));
-    if (options.wide_lane && parts.lanes > 1) {
+    if (shape.wide_lane && parts.lanes > 1) {
       CompileSettings all_cores = request.settings;
       all_cores.streams = 1;
-      parts.wide.push_back(SHOAL_TRY(compiled_bucket(model, fixed, size, all_cores)));
+      parts.wide.push_back(SHOAL_TRY(compiled_bucket(model, graphs[i], sizes[i], all_cores)));
     }
+    graphs[i].reset();
   }
-  parts.summary = summarise(parts, plans);
+  parts.summary = summarise(parts, plans) + narrowed_text(shape, options);
   parts.model = std::move(model.description);
   return std::unique_ptr<Engine>(std::make_unique<OpenVinoEngine>(std::move(parts)));
 }

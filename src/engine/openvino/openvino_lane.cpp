@@ -26,25 +26,52 @@ ov::Tensor slot_of(ov::Tensor& block, int slot) {
 
 }  // namespace
 
-OpenVinoLane::OpenVinoLane(const std::vector<CompiledBucket>& buckets, int batch_max)
+OpenVinoLane::OpenVinoLane(const std::vector<CompiledBucket>& buckets, int batch_max, Pool& pool)
     : batch_max_(batch_max) {
-  buckets_.reserve(buckets.size());
+  ArenaPlan plan;
+  std::vector<Places> places;
+  const auto start = plan.mark();
   for (const CompiledBucket& compiled : buckets) {
-    buckets_.push_back(make_bucket(compiled, batch_max));
+    plan.rewind(start);
+    places.push_back(plan_bucket(compiled, batch_max, plan));
+  }
+  auto arena = Arena::create(plan, pool);
+  if (!arena) throw std::bad_alloc();
+  arena_ = std::move(*arena);
+  buckets_.reserve(buckets.size());
+  for (std::size_t i = 0; i < buckets.size(); ++i) {
+    buckets_.push_back(make_bucket(buckets[i], places[i]));
   }
 }
 
-OpenVinoLane::Bucket OpenVinoLane::make_bucket(const CompiledBucket& compiled, int batch_max) {
+OpenVinoLane::Places OpenVinoLane::plan_bucket(const CompiledBucket& compiled, int batch_max,
+                                               ArenaPlan& plan) {
+  const auto bytes = [&](const ov::Output<const ov::Node>& port, std::size_t width) {
+    return ov::shape_size(with_batch(port.get_shape(), batch_max)) * width;
+  };
+  Places places;
+  const auto input = compiled.single.input();
+  places.input = plan.add(bytes(input, input.get_element_type().size()));
+  for (const auto& output : compiled.single.outputs()) {
+    places.outputs.push_back(plan.add(bytes(output, sizeof(float))));
+  }
+  return places;
+}
+
+OpenVinoLane::Bucket OpenVinoLane::make_bucket(const CompiledBucket& compiled,
+                                               const Places& places) const {
   Bucket bucket;
   ov::CompiledModel single = compiled.single;
-  bucket.input =
-      ov::Tensor(single.input().get_element_type(),
-                 with_batch(single.input().get_shape(), batch_max));
-  bucket.picture_bytes = bucket.input.get_byte_size() / static_cast<std::size_t>(batch_max);
-  for (const auto& output : single.outputs()) {
-    bucket.outputs.emplace_back(ov::element::f32, with_batch(output.get_shape(), batch_max));
+  bucket.input = ov::Tensor(single.input().get_element_type(),
+                            with_batch(single.input().get_shape(), batch_max_),
+                            arena_.at(places.input));
+  bucket.picture_bytes = bucket.input.get_byte_size() / static_cast<std::size_t>(batch_max_);
+  for (std::size_t i = 0; i < places.outputs.size(); ++i) {
+    bucket.outputs.emplace_back(ov::element::f32,
+                                with_batch(single.output(i).get_shape(), batch_max_),
+                                arena_.at(places.outputs[i]));
   }
-  for (int slot = 0; slot < batch_max; ++slot) {
+  for (int slot = 0; slot < batch_max_; ++slot) {
     ov::InferRequest request = single.create_infer_request();
     request.set_input_tensor(slot_of(bucket.input, slot));
     std::vector<TensorView> views;

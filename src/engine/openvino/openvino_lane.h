@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/arena.h"
 #include "engine/openvino/graph.h"
 
 namespace shoal {
@@ -17,8 +18,9 @@ struct CompiledBucket {
 
 class OpenVinoLane final : public InferLane {
  public:
-  // Allocates everything. Throws what OpenVINO throws. `buckets` outlives the lane.
-  OpenVinoLane(const std::vector<CompiledBucket>& buckets, int batch_max);
+  // Allocates everything: one arena, whose parts the buckets share, as a lane runs one at a time.
+  // Throws what OpenVINO throws, and std::bad_alloc. `buckets` and `pool` outlive the lane.
+  OpenVinoLane(const std::vector<CompiledBucket>& buckets, int batch_max, Pool& pool);
 
   std::span<std::uint8_t> input(std::size_t bucket, int slot) override;
   Result<void> run(std::size_t bucket, int count) override;
@@ -35,10 +37,17 @@ class OpenVinoLane final : public InferLane {
     std::size_t picture_bytes = 0;
   };
 
-  static Bucket make_bucket(const CompiledBucket& compiled, int batch_max);
+  // Where the tensors of a bucket lie in the arena.
+  struct Places {
+    std::size_t input = 0;
+    std::vector<std::size_t> outputs;
+  };
+  static Places plan_bucket(const CompiledBucket& compiled, int batch_max, ArenaPlan& plan);
+  Bucket make_bucket(const CompiledBucket& compiled, const Places& places) const;
   static void run_all(Bucket& bucket, int batch_max, int count);
 
   const int batch_max_;
+  Arena arena_;
   std::vector<Bucket> buckets_;
 };
 
