@@ -177,7 +177,7 @@ void Evidence::take_sample(TimePoint now) {
   context_.process = sample;
   context_.fragmentation = 0;
   for (const PoolGauges& pool : ask_gauges().pools) {
-    context_.fragmentation = std::max(context_.fragmentation, pool.fragmentation);
+    context_.fragmentation = std::max(context_.fragmentation, pool.gauge.fragmentation);
   }
   sample_at_ = now + options_.sample_period;
   const std::lock_guard lock(sample_mutex_);

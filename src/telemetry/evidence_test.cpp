@@ -82,7 +82,7 @@ TEST_F(EvidenceTest, ReadersAndReopeningDoNotDisturbReporting) {
   options.ring_capacity = 65'536;
   Evidence evidence(options);
   evidence.set_gauges([](ServiceGauges& gauges) {
-    gauges.pools.push_back({.model = "even", .pool = "input", .fragmentation = 0.5});
+    gauges.pools.push_back({.model = "even", .gauge = {.name = "input", .fragmentation = 0.5}});
   });
   evidence.trace().start(100);
   std::atomic<bool> done{false};
@@ -146,8 +146,8 @@ TEST_F(EvidenceTest, LinesCarryWhatTheWriterSampled) {
   options.sample_period = std::chrono::milliseconds(1);
   Evidence evidence(options);
   evidence.set_gauges([](ServiceGauges& gauges) {
-    gauges.pools.push_back({.model = "a", .pool = "x", .fragmentation = 0.125});
-    gauges.pools.push_back({.model = "b", .pool = "x", .fragmentation = 0.0625});
+    gauges.pools.push_back({.model = "a", .gauge = {.name = "x", .fragmentation = 0.125}});
+    gauges.pools.push_back({.model = "b", .gauge = {.name = "x", .fragmentation = 0.0625}});
   });
   std::vector<boost::json::object> lines;
   for (int i = 0; i < 100 && (lines.empty() || lines.back().at("fragmentation") != 0.125); ++i) {

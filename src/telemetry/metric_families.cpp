@@ -220,13 +220,15 @@ void add_model_gauges(FamilyList& out, const ModelGauges& gauges) {
 }
 
 void add_pool_gauges(FamilyList& out, const PoolGauges& gauges) {
-  const MetricLabels labels{{"model", gauges.model}, {"pool", gauges.pool}};
-  out.gauge("shoal_pool_size_bytes", "What the pool holds.", labels, gauges.size_bytes);
-  out.gauge("shoal_pool_used_bytes", "What of the pool is lent out.", labels, gauges.used_bytes);
-  out.gauge("shoal_pool_high_water_bytes", "The most that was ever lent out.", labels,
-            gauges.high_water_bytes);
+  const PoolGauge& pool = gauges.gauge;
+  const MetricLabels labels{{"model", gauges.model}, {"pool", std::string(pool.name)}};
+  out.gauge("shoal_pool_size_bytes", "What the pool has from the system.", labels,
+            pool.size_bytes);
+  out.gauge("shoal_pool_used_bytes", "What of it is at work.", labels, pool.used_bytes);
+  out.gauge("shoal_pool_high_water_bytes", "The most the pool ever had from the system.", labels,
+            pool.high_water_bytes);
   out.gauge("shoal_pool_fragmentation_ratio",
-            "1 - the largest free block's share of what is free.", labels, gauges.fragmentation);
+            "Share of the pool that its last uses did not need.", labels, pool.fragmentation);
 }
 
 void add_process(FamilyList& out, const ProcessSample& process) {

@@ -155,8 +155,9 @@ TEST_F(MetricsTest, StageHistogramsHaveEveryRequestOnceAtItsEdge) {
 TEST_F(MetricsTest, GaugesAndProcessAndEvidenceStandAsGiven) {
   gauges_.models.push_back({.model = "pcb", .waiting = 3, .in_flight = 5, .batch_max = 8,
                             .lanes = 2, .idle_lanes = 1});
-  gauges_.pools.push_back({.model = "pcb", .pool = "input", .size_bytes = 100, .used_bytes = 60,
-                           .high_water_bytes = 80, .fragmentation = 0.25});
+  gauges_.pools.push_back({.model = "pcb", .gauge = {.name = "input", .used_bytes = 60,
+                                                      .size_bytes = 100, .high_water_bytes = 120,
+                                                      .fragmentation = 0.25}});
   gauges_.values.push_back({.name = "shoal_http_connections", .help = "Open connections.",
                             .labels = {{"door", "http"}}, .value = 7});
   gauges_.values.push_back({.name = "nv_inference_count", .help = "A second type of one name.",
@@ -169,6 +170,9 @@ TEST_F(MetricsTest, GaugesAndProcessAndEvidenceStandAsGiven) {
   EXPECT_EQ(value(R"(shoal_in_flight_requests{model="pcb"})"), 5);
   EXPECT_EQ(value(R"(shoal_pool_fragmentation_ratio{model="pcb",pool="input"})"), 0.25);
   EXPECT_EQ(value(R"(shoal_http_connections{door="http"})"), 7);
+  EXPECT_EQ(value(R"(shoal_pool_used_bytes{model="pcb",pool="input"})"), 60);
+  EXPECT_EQ(value(R"(shoal_pool_size_bytes{model="pcb",pool="input"})"), 100);
+  EXPECT_EQ(value(R"(shoal_pool_high_water_bytes{model="pcb",pool="input"})"), 120);
   EXPECT_EQ(value("process_resident_memory_bytes"), 250);
   EXPECT_EQ(value("shoal_memory_limit_bytes"), 1000);
   EXPECT_EQ(value(R"(shoal_request_log_dropped_total{reason="ring_full"})"), 11);

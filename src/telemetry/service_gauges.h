@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/pool.h"
+
 namespace shoal {
 
 struct ModelGauges {
@@ -20,11 +22,7 @@ struct ModelGauges {
 
 struct PoolGauges {
   std::string model;  // "" where it belongs to the process
-  std::string pool;   // "decode", "input", "arena", ...
-  std::int64_t size_bytes = 0;
-  std::int64_t used_bytes = 0;
-  std::int64_t high_water_bytes = 0;
-  double fragmentation = 0;  // 1 - largest free block / free bytes, in [0, 1]
+  PoolGauge gauge;
 };
 
 // A family of its own, for doors: connections, refused bodies. `name` begins with shoal_, that of
