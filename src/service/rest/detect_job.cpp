@@ -62,7 +62,7 @@ void take_answers(DetectJob& job, CallItems items, const std::vector<int>& class
 }  // namespace
 
 Result<void> start_detect(std::shared_ptr<DetectJob> job, std::string_view door,
-                          std::function<void(const std::shared_ptr<DetectJob>&)> done) {
+                          DetectDone done) {
   std::vector<int> classes =
       SHOAL_TRY(class_numbers(job->request.options.classes, job->host->model().class_names));
   DetectCall call;

@@ -23,14 +23,16 @@ struct DetectJob {
   std::vector<Outcome> outcomes;
 };
 
-// Hands the job's readable pictures to its host as one call. `done` is called exactly once unless an
-// Error is returned: on this thread where no picture can be read, else on a thread of the host; it
-// formats and hands over. A client that goes away withdraws the call.
+using DetectDone = std::function<void(const std::shared_ptr<DetectJob>& job)>;
+
+// Hands the job's readable pictures to its host as one call. `done` is called exactly once unless
+// an Error is returned: on this thread where no picture can be read, else on a thread of the host;
+// it formats and hands over. A client that goes away withdraws the call.
 //
 // Ownership  the call keeps the job, and the job the bytes and the exchange.
 // Errors     those of ModelHost::detect: the call was refused; invalid_argument: classes that the
 //            model does not have.
 [[nodiscard]] Result<void> start_detect(std::shared_ptr<DetectJob> job, std::string_view door,
-                                        std::function<void(const std::shared_ptr<DetectJob>&)> done);
+                                        DetectDone done);
 
 }  // namespace shoal

@@ -32,8 +32,8 @@ struct FormLimits {
 // The parts in order; preamble and epilogue are skipped, as RFC 2046 says.
 //
 // Errors   invalid_argument (not multipart, a part without a form-data disposition or a name, the
-//          closing boundary is missing), unsupported (a transfer encoding that is not the identity),
-//          out_of_memory (more parts or longer headers than the limits).
+//          closing boundary is missing), unsupported (a transfer encoding that is not the
+//          identity), out_of_memory (more parts or longer headers than the limits).
 // Cost     one search through the body.
 [[nodiscard]] Result<std::vector<FormPart>> parse_form(std::string_view body,
                                                        std::string_view boundary,

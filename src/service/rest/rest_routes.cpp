@@ -49,7 +49,6 @@ void append_model(fmt::memory_buffer& out, const ModelHost& host) {
 }
 
 using Exchange = std::shared_ptr<HttpExchange>;
-using JobDone = std::function<void(const std::shared_ptr<DetectJob>&)>;
 
 class RestDoor : public std::enable_shared_from_this<RestDoor> {
  public:
@@ -68,8 +67,8 @@ class RestDoor : public std::enable_shared_from_this<RestDoor> {
                   Refuse refuse);
   void read_detect(const Exchange& exchange);
   void read_deepstack_form(const Exchange& exchange);
-  void start(const Exchange& exchange, DetectRequest request, std::string_view door, JobDone done,
-             Refuse refuse);
+  void start(const Exchange& exchange, DetectRequest request, std::string_view door,
+             DetectDone done, Refuse refuse);
   void draw(const std::shared_ptr<DetectJob>& job);
 
   static void refuse_plain(const Exchange& exchange, const Error& error, int retry_after_s) {
@@ -133,7 +132,7 @@ void RestDoor::read_deepstack_form(const Exchange& exchange) {
 }
 
 void RestDoor::start(const Exchange& exchange, DetectRequest request, std::string_view door,
-                     JobDone done, Refuse refuse) {
+                     DetectDone done, Refuse refuse) {
   auto host = options_.models.find(exchange->path_part("model"));
   if (!host) return refuse(exchange, host.error(), kRetryLoading);
   auto job = std::make_shared<DetectJob>();
