@@ -70,7 +70,7 @@ Decision Dispatcher::ask(Batch& batch, LaneKind kind, TimePoint now) {
     const auto* launch = std::get_if<Launch>(&decision);
     if (launch == nullptr) return decision;
     take(*launch, batch, kind, last_);
-    // All of them may have been cancelled: what is left deserves a decision of its own.
+    // The first was cancelled: what is left deserves a decision of its own.
     if (!batch.requests.empty()) return decision;
   }
 }
@@ -92,12 +92,13 @@ void Dispatcher::take(const Launch& launch, Batch& batch, LaneKind kind, TimePoi
   for (; taken < launch.count && left > 0; --left) {
     auto [request, cancelled] = queue_.take(launch.bucket, realtime, now);
     if (realtime) --realtime_waiting_;
-    if (cancelled) {
-      batch.dropped.push_back({std::move(request), DropReason::kCancelled});
-    } else {
+    if (!cancelled) {
       batch.requests.push_back(std::move(request));
       ++taken;
+      continue;
     }
+    batch.dropped.push_back({std::move(request), DropReason::kCancelled});
+    if (taken == 0) break;  // the bucket was chosen for it: perhaps it is another's turn
   }
   refresh(launch.bucket);
   if (taken == 0) return;
