@@ -175,7 +175,7 @@ void Evidence::take_all(TimePoint now) {
 void Evidence::take_sample(TimePoint now) {
   const ProcessSample sample = process_sampler_.sample();
   context_.process = sample;
-  context_.fragmentation = 0;
+  context_.fragmentation = sample.heap.fragmentation;
   for (const PoolGauges& pool : ask_gauges().pools) {
     context_.fragmentation = std::max(context_.fragmentation, pool.gauge.fragmentation);
   }

@@ -146,17 +146,17 @@ TEST_F(EvidenceTest, LinesCarryWhatTheWriterSampled) {
   options.sample_period = std::chrono::milliseconds(1);
   Evidence evidence(options);
   evidence.set_gauges([](ServiceGauges& gauges) {
-    gauges.pools.push_back({.model = "a", .gauge = {.name = "x", .fragmentation = 0.125}});
+    gauges.pools.push_back({.model = "a", .gauge = {.name = "x", .fragmentation = 0.9375}});
     gauges.pools.push_back({.model = "b", .gauge = {.name = "x", .fragmentation = 0.0625}});
   });
   std::vector<boost::json::object> lines;
-  for (int i = 0; i < 100 && (lines.empty() || lines.back().at("fragmentation") != 0.125); ++i) {
+  for (int i = 0; i < 100 && (lines.empty() || lines.back().at("fragmentation") != 0.9375); ++i) {
     observe_many(evidence, 1, 1);
     evidence.flush();
     lines = read_json_lines(path());
   }
   const auto& line = lines.back();
-  EXPECT_EQ(line.at("fragmentation"), 0.125);
+  EXPECT_EQ(line.at("fragmentation"), 0.9375);
   EXPECT_EQ(line.at("memory_limit_mb"), 12'000.0);
   const double used = line.at("memory_used_mb").as_double();
   EXPECT_GT(used, 1);
@@ -194,6 +194,37 @@ TEST_F(EvidenceTest, ReportingAndWritingAllocateNothingOnceWarm) {
   for (int i = 0; i < 5; ++i) round();
   EXPECT_EQ(counted_allocations() - before, 0u);
   EXPECT_GT(evidence.counts().log_lines, 0u);
+}
+
+// Burns CPU time for a while.
+void keep_busy(Duration duration) {
+  const TimePoint until = Clock::now() + duration;
+  volatile double value = 1;
+  while (Clock::now() < until) value = value * 1.0000001;
+}
+
+TEST(ProcessSamplerTest, SeesTheWorkTheMemoryAndTheFilesOfThisProcess) {
+  ProcessSampler sampler(0);
+  const ProcessSample before = sampler.sample();
+  EXPECT_EQ(before.device_utilization, 0) << "nothing to compare with yet";
+  const std::ofstream file("/dev/null");
+  keep_busy(std::chrono::milliseconds(300));
+  const ProcessSample after = sampler.sample();
+  EXPECT_GE(after.cpu_seconds, before.cpu_seconds + 0.02);
+  EXPECT_GT(after.device_utilization, 0);
+  EXPECT_LE(after.device_utilization, 1);
+  EXPECT_GE(after.machine_utilization, 0);
+  EXPECT_LE(after.machine_utilization, 1);
+  EXPECT_EQ(after.open_files, before.open_files + 1);
+  EXPECT_GT(after.memory_bytes, 1 << 20);
+  EXPECT_GE(after.memory_peak_bytes, after.memory_bytes);
+  EXPECT_GT(after.memory_limit_bytes, after.memory_bytes);
+  EXPECT_GT(after.machine_memory_bytes, after.machine_memory_used_bytes);
+  const double now = std::chrono::duration<double>(
+                         std::chrono::system_clock::now().time_since_epoch()).count();
+  EXPECT_LE(after.started_unix_s, now + 1);
+  EXPECT_GE(after.started_unix_s, now - 3600);
+  EXPECT_EQ(ProcessSampler(123).sample().memory_limit_bytes, 123);
 }
 
 }  // namespace

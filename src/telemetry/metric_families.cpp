@@ -216,7 +216,9 @@ void add_model_gauges(FamilyList& out, const ModelGauges& gauges) {
   out.gauge("shoal_in_flight_requests", "Requests that wait or run.", labels, gauges.in_flight);
   out.gauge("shoal_batch_size_max", "Most pictures of a batch.", labels, gauges.batch_max);
   out.gauge("shoal_lanes", "Lanes of the model.", labels, gauges.lanes);
-  out.gauge("shoal_idle_lanes", "Lanes that have nothing to do.", labels, gauges.idle_lanes);
+  if (gauges.idle_lanes >= 0) {
+    out.gauge("shoal_idle_lanes", "Lanes that have nothing to do.", labels, gauges.idle_lanes);
+  }
 }
 
 void add_pool_gauges(FamilyList& out, const PoolGauges& gauges) {
@@ -280,6 +282,7 @@ std::string build_text(const MetricsView& view) {
   }
   for (const ModelGauges& gauges : view.gauges.models) add_model_gauges(out, gauges);
   for (const PoolGauges& gauges : view.gauges.pools) add_pool_gauges(out, gauges);
+  add_pool_gauges(out, {.model = {}, .gauge = view.process.heap});
   for (const NamedValue& value : view.gauges.values) {
     MetricLabels labels;
     for (const auto& [name, text] : value.labels) labels.push_back({name, text});

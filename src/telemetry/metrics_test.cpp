@@ -162,6 +162,7 @@ TEST_F(MetricsTest, GaugesAndProcessAndEvidenceStandAsGiven) {
                             .labels = {{"door", "http"}}, .value = 7});
   gauges_.values.push_back({.name = "nv_inference_count", .help = "A second type of one name.",
                             .labels = {}, .value = 7});
+  process_.heap = {.name = "heap", .size_bytes = 40};
   process_.memory_bytes = 250;
   process_.memory_limit_bytes = 1000;
   evidence_.log_ring_full = 11;
@@ -173,6 +174,7 @@ TEST_F(MetricsTest, GaugesAndProcessAndEvidenceStandAsGiven) {
   EXPECT_EQ(value(R"(shoal_pool_used_bytes{model="pcb",pool="input"})"), 60);
   EXPECT_EQ(value(R"(shoal_pool_size_bytes{model="pcb",pool="input"})"), 100);
   EXPECT_EQ(value(R"(shoal_pool_high_water_bytes{model="pcb",pool="input"})"), 120);
+  EXPECT_EQ(value(R"(shoal_pool_size_bytes{model="",pool="heap"})"), 40);
   EXPECT_EQ(value("process_resident_memory_bytes"), 250);
   EXPECT_EQ(value("shoal_memory_limit_bytes"), 1000);
   EXPECT_EQ(value(R"(shoal_request_log_dropped_total{reason="ring_full"})"), 11);

@@ -2,6 +2,7 @@
 #include "telemetry/process_sampler.h"
 
 #include <dirent.h>
+#include <malloc.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -138,6 +139,16 @@ ProcessSample ProcessSampler::sample() {
   sample.cpu_seconds = now.cpu_seconds;
   sample.started_unix_s = started_unix_s_;
   sample.open_files = count_open_files();
+  const struct mallinfo2 heap = mallinfo2();
+  const std::size_t held = heap.arena + heap.hblkhd;
+  heap_high_water_ = std::max(heap_high_water_, static_cast<std::int64_t>(held));
+  sample.heap = {.name = "heap",
+                 .used_bytes = static_cast<std::int64_t>(heap.uordblks + heap.hblkhd),
+                 .size_bytes = static_cast<std::int64_t>(held),
+                 .high_water_bytes = heap_high_water_,
+                 .fragmentation = held > 0 ? static_cast<double>(heap.fordblks) /
+                                                 static_cast<double>(held)
+                                           : 0};
   return sample;
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/clock.h"
+#include "core/pool.h"
 
 namespace shoal {
 
@@ -21,6 +22,7 @@ struct ProcessSample {
   double cpu_seconds = 0;                      // of the process, all threads
   double started_unix_s = 0;
   int open_files = 0;
+  PoolGauge heap{};  // the C library's: what it has from the system, and of it what is allocated
 };
 
 // Threads  one caller at a time.
@@ -29,7 +31,7 @@ class ProcessSampler {
   // `memory_limit_bytes` 0: the container's limit, else what the machine has.
   explicit ProcessSampler(std::int64_t memory_limit_bytes);
 
-  // Cost     some file reads under /proc: about 0.1 ms.
+  // Cost     some file reads under /proc, and a walk over the heap's free blocks: about 0.2 ms.
   [[nodiscard]] ProcessSample sample();
 
  private:
@@ -49,6 +51,7 @@ class ProcessSampler {
   double cores_ = 1;  // usable
   std::optional<Reading> before_;
   double started_unix_s_ = 0;
+  std::int64_t heap_high_water_ = 0;
 };
 
 }  // namespace shoal

@@ -12,7 +12,7 @@ namespace shoal {
 // What the log adds from outside of the request.
 struct LineContext {
   ProcessSample process;
-  double fragmentation = 0;      // of the worst pool; 0 where there is none
+  double fragmentation = 0;      // of the worst pool
   std::int64_t h2d_bytes = 0;    // bytes of this request that went to a device's own memory
 };
 

@@ -17,7 +17,7 @@ struct ModelGauges {
   std::int64_t in_flight = 0;  // accepted, not yet answered: waiting or running
   std::int64_t batch_max = 0;
   std::int64_t lanes = 0;
-  std::int64_t idle_lanes = 0;
+  std::int64_t idle_lanes = -1;  // -1: not known, and not exported
 };
 
 struct PoolGauges {
