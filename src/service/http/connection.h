@@ -1,0 +1,145 @@
+// One connection: requests in, answers out, in order; limits in time. Its waits are written as one
+// coroutine; everything happens on the thread of its executor.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "service/http/api_keys.h"
+#include "service/http/body_budget.h"
+#include "service/http/connection_table.h"
+#include "service/http/http_server.h"
+#include "service/http/pending_exchange.h"
+#include "service/http/request_reader.h"
+#include "service/http/transport.h"
+
+namespace shoal {
+
+// What all connections of a server share. Outlives them.
+struct HttpShared {
+  HttpShared(const HttpOptions& from, HttpRouter routes)
+      : options(from),
+        router(std::move(routes)),
+        budget(std::make_shared<BodyBudget>(from.bodies_max)),
+        table(from.connections_max, from.connections_per_client) {}
+
+  const HttpOptions options;
+  const HttpRouter router;
+  std::unique_ptr<ApiKeys> keys;  // null: none are asked for
+  std::shared_ptr<BodyBudget> budget;
+  ConnectionTable table;
+  std::atomic<bool> draining = false;
+  std::atomic<std::uint64_t> requests = 0;
+  std::atomic<std::uint64_t> refused = 0;
+  std::atomic<std::uint64_t> aborted = 0;
+};
+
+// Bytes received and not yet taken.
+class ReceiveBuffer {
+ public:
+  [[nodiscard]] std::string_view bytes() const { return {data_.data() + begin_, end_ - begin_}; }
+  [[nodiscard]] bool empty() const { return begin_ == end_; }
+  void take(std::size_t count);
+  // Room after the bytes, within `capacity` in all; empty where that is used up. Ends with a call of
+  // received(), until which the room stays where it is.
+  [[nodiscard]] std::span<char> room(std::size_t capacity);
+  void received(std::size_t count) {
+    end_ += count;
+    lent_ = false;
+  }
+
+ private:
+  std::vector<char> data_;
+  bool lent_ = false;  // room() was given out: nothing may move until received()
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+class Connection final : public Closable, public std::enable_shared_from_this<Connection> {
+ public:
+  // `context` is the executor's: answers from other threads reach it only while it lives.
+  Connection(std::uint64_t id, std::string client, std::unique_ptr<Transport> transport,
+             boost::asio::any_io_executor executor, std::weak_ptr<void> context,
+             std::shared_ptr<HttpShared> shared);
+
+  ~Connection() override { shared_->table.remove(id_); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Instead of run(): as much of an answer as goes out without waiting; nothing over TLS, where the
+  // handshake would cost more than the connection.
+  void turn_away(const HttpResponse& response);
+  // Serves until the connection ends. Once, on the executor.
+  static boost::asio::awaitable<void> run(std::shared_ptr<Connection> self);
+
+  void close_if_idle() override;
+  void drain() override;
+  void kill() override;
+
+ private:
+  using Task = boost::asio::awaitable<bool>;  // false: the connection ends
+
+  boost::asio::awaitable<void> serve();
+  Task handshake();
+  Task serve_request();
+  Task read_head(RequestReader& reader);
+  Task read_body(RequestReader& reader);
+  Task answer(RequestReader& reader, HttpRouter::Match match);
+  Task await_answer(AnswerSlot& slot, HttpResponse& response);
+  Task refuse(RequestReader& reader, HttpResponse response);
+  // Decides by the head alone; nothing: go on, with `match`.
+  [[nodiscard]] std::optional<HttpResponse> admit(const RequestHead& head,
+                                                  HttpRouter::Match& match) const;
+
+  Task send(HttpResponse& response, bool keep_alive);
+  Task send_rest(TransportBuffers buffers);
+  boost::asio::awaitable<void> finish();
+
+  // Until something has happened (which may be nothing of interest) or `deadline`: then false.
+  Task wait(TimePoint deadline);
+  boost::asio::awaitable<void> yield();
+  void wake();
+  // Unless a read is under way already or the buffer is full.
+  void start_read(std::size_t capacity);
+  void start_direct_read(std::span<char> into);
+  void hang_up();
+  [[nodiscard]] std::shared_ptr<AnswerSlot> make_slot();
+  template <typename Action>
+  void later(Action action);
+
+  const std::uint64_t id_;
+  const std::string client_;
+  const std::unique_ptr<Transport> transport_;
+  const boost::asio::any_io_executor executor_;
+  const std::weak_ptr<void> context_;
+  const std::shared_ptr<HttpShared> shared_;
+  boost::asio::steady_timer event_;
+
+  ReceiveBuffer in_;
+  TimePoint received_at_;  // of the last bytes
+  bool reading_ = false;
+  bool direct_ = false;           // the read under way goes into a body
+  std::size_t direct_count_ = 0;  // what it brought
+  bool writing_ = false;
+  std::size_t written_ = 0;
+  bool gone_ = false;     // the client has closed, or the connection failed
+  bool idle_ = true;      // between requests
+  bool leaving_ = false;  // no further request
+  bool linger_ = false;   // bytes of the client may still be on their way
+  bool http_1_0_ = false;
+  bool head_only_ = false;
+  std::string request_id_;
+  std::shared_ptr<AnswerSlot> slot_;
+};
+
+}  // namespace shoal
