@@ -8,8 +8,9 @@
 namespace shoal {
 namespace {
 
-// One batch in so many is as large as the queue allows, even where smaller ones seem as cheap.
-constexpr std::uint64_t kExploreEvery = 64;
+// After so many requests a batch is as large as the queue allows, even where smaller ones seem as
+// cheap: they are a few percent of all then.
+constexpr int kExploreEvery = 512;
 // Run times older than this refuse nobody while a lane is idle.
 constexpr Duration kLearnedLately = std::chrono::seconds(1);
 
@@ -65,7 +66,7 @@ Decision Dispatcher::ask(Batch& batch, LaneKind kind, TimePoint now) {
                         {.buckets = views_, .asking = kind, .idle_lanes = idle_regular(),
                          .lane_count = options_.lane_count, .bypass_idle = bypass_idle(),
                          .flushing = closed_, .realtime_before = realtime_before_,
-                         .exploring = batches_ % kExploreEvery == 0},
+                         .exploring = since_exploring_ >= kExploreEvery},
                         last_);
     const auto* launch = std::get_if<Launch>(&decision);
     if (launch == nullptr) return decision;
@@ -114,7 +115,9 @@ void Dispatcher::take(const Launch& launch, Batch& batch, LaneKind kind, TimePoi
   const int known = std::min(taken, options_.policy.batch_max);
   lanes.last_end =
       now + lanes.run_times.estimate(launch.bucket, known).value_or(Duration::zero());
-  if (kind == LaneKind::kRegular) realtime_before_ = realtime;
+  if (kind == LaneKind::kBypass) return;
+  realtime_before_ = realtime;
+  since_exploring_ = since_exploring_ >= kExploreEvery && !realtime ? 0 : since_exploring_ + taken;
 }
 
 // One request, not a realtime one, and no regular lane runs: the same that decide() looks for.
@@ -146,27 +149,23 @@ void Dispatcher::limit_batch(std::size_t bucket, int count) {
   views_[bucket].batch_max = std::clamp(count, 1, options_.policy.batch_max);
 }
 
-// The time that regular lanes need until they come to a request that has so many others before it,
-// if those are spread over the buckets as all that waits is.
-Duration Dispatcher::work_ahead(std::size_t ahead, TimePoint now) const {
+// The size that decide() would make a batch of.
+int Dispatcher::likely_size(const BucketView& view, int waiting) const {
+  return smallest_as_cheap(options_.policy, view, std::clamp(waiting, 1, view.batch_max));
+}
+
+Duration Dispatcher::run_time(const BucketView& view, int size) const {
   const RunTimes& times = kind_of(LaneKind::kRegular).run_times;
-  double work = 0;
-  int waiting = 0;
-  for (const BucketView& view : views_) {
-    if (view.waiting == 0) continue;
-    const int size = smallest_as_cheap(options_.policy, view,
-                                       std::min(view.waiting, view.batch_max));
-    const Duration run = times.estimate(view.bucket, size).value_or(Duration::zero());
-    work += static_cast<double>(run.count()) * view.waiting / size;
-    waiting += view.waiting;
-  }
-  if (waiting > 0) work *= std::min(1.0, static_cast<double>(ahead) / waiting);
+  return times.estimate(view.bucket, size).value_or(Duration::zero());
+}
+
+// How long it takes until the regular lanes have done so much and the first has nothing to do.
+Duration Dispatcher::lanes_through(Duration work, TimePoint now) const {
   // The batch launched last ends last; the first of all lanes is free about this much sooner.
   if (idle_regular() == 0) {
-    const Duration rest = kind_of(LaneKind::kRegular).last_end - now;
-    work += static_cast<double>(std::max(rest, Duration::zero()).count());
+    work += std::max(kind_of(LaneKind::kRegular).last_end - now, Duration::zero());
   }
-  return Duration(static_cast<Duration::rep>(work / options_.lane_count));
+  return work / options_.lane_count;
 }
 
 AdmissionView Dispatcher::admission_view(const Request& request, TimePoint now) const {
@@ -183,10 +182,18 @@ AdmissionView Dispatcher::admission_view(const Request& request, TimePoint now) 
     const Duration rest = bypass_idle() ? Duration::zero() : lanes.last_end - now;
     admission.expected_wait = one * realtime_waiting_ + std::max(rest, Duration::zero());
   } else {
-    admission.expected_wait =
-        work_ahead(queue_.ahead_of(request, std::max(now, last_)), now);
-    const int most = std::min(view.batch_max, view.waiting + 1);
-    const int size = realtime ? 1 : smallest_as_cheap(options_.policy, view, most);
+    Duration work{};
+    for (const BucketView& other : views_) {
+      const auto ahead = static_cast<int>(
+          queue_.ahead_of(request, other.bucket, std::max(now, last_)));
+      const bool own = other.bucket == request.bucket;
+      const int size = likely_size(other, own ? other.waiting + 1 : other.waiting);
+      // Of its own bucket it goes with the last ones.
+      const int batches = own ? ahead / size : (ahead + size - 1) / size;
+      work += run_time(other, size) * batches;
+    }
+    admission.expected_wait = lanes_through(work, now);
+    const int size = realtime ? 1 : likely_size(view, view.waiting + 1);
     admission.run_time = lanes.run_times.estimate(request.bucket, size);
   }
   const bool nothing_to_do = queue_.size() == 0 && (on_bypass ? bypass_idle() : idle_regular() > 0);
@@ -199,7 +206,14 @@ Admission Dispatcher::admit(const Request& request, TimePoint now) const {
   return shoal::admit(admission_view(request, now), request.deadline, now);
 }
 
-Duration Dispatcher::expected_wait(TimePoint now) const { return work_ahead(queue_.size(), now); }
+Duration Dispatcher::expected_wait(TimePoint now) const {
+  Duration work{};
+  for (const BucketView& view : views_) {
+    const int size = likely_size(view, view.waiting);
+    work += run_time(view, size) * ((view.waiting + size - 1) / size);
+  }
+  return lanes_through(work, now);
+}
 
 std::unique_ptr<Request> Dispatcher::take_any() {
   auto request = queue_.take_any();

@@ -107,7 +107,9 @@ class Dispatcher {
   void refresh(std::size_t bucket);
   void drop_expired(Batch& batch, TimePoint now);
   void take(const Launch& launch, Batch& batch, LaneKind kind, TimePoint now);
-  [[nodiscard]] Duration work_ahead(std::size_t ahead, TimePoint now) const;
+  [[nodiscard]] int likely_size(const BucketView& view, int waiting) const;
+  [[nodiscard]] Duration run_time(const BucketView& view, int size) const;
+  [[nodiscard]] Duration lanes_through(Duration work, TimePoint now) const;
   [[nodiscard]] AdmissionView admission_view(const Request& request, TimePoint now) const;
 
   const BatcherOptions options_;
@@ -119,6 +121,7 @@ class Dispatcher {
   int realtime_waiting_ = 0;
   bool realtime_before_ = false;
   std::uint64_t batches_ = 0;
+  int since_exploring_ = 0;  // requests
   TimePoint last_;  // the latest `now`
   bool closed_ = false;
 };

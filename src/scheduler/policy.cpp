@@ -87,12 +87,25 @@ Decision decide_bypass(const QueueView& view, const Totals& totals) {
   return Idle{};
 }
 
+// The largest size up to `count` that is done by the earliest deadline, if a picture of it costs
+// little more; else `count`: lateness of one does not pay for slowness of all.
+int in_time(const Policy& policy, const BucketView& bucket, int count, TimePoint now) {
+  if (!bucket.earliest_deadline || bucket.run_times.empty()) return count;
+  const Duration left = *bucket.earliest_deadline - now;
+  int size = count;
+  while (size > 0 && bucket.run_times[static_cast<std::size_t>(size) - 1] > left) --size;
+  if (size == 0) return count;
+  const double most = each(bucket.run_times, count) * (1 + policy.worthwhile_gain);
+  return each(bucket.run_times, size) <= most ? size : count;
+}
+
 Launch launch(const Policy& policy, const QueueView& view, const BucketView& bucket,
-              CloseReason reason) {
+              CloseReason reason, TimePoint now) {
   const bool batches_pay = full_is_cheaper(policy, bucket, 1);
   const int lanes = std::max(1, batches_pay ? view.idle_lanes : view.lane_count);
   const int share = std::min(bucket.batch_max, (bucket.waiting + lanes - 1) / lanes);
-  const int count = view.exploring ? share : smallest_as_cheap(policy, bucket, share);
+  const int size = view.exploring ? share : smallest_as_cheap(policy, bucket, share);
+  const int count = in_time(policy, bucket, size, now);
   if (count == bucket.batch_max) {
     reason = full_reason(policy, bucket);
   } else if (reason == CloseReason::kFull || reason == CloseReason::kMemory) {
@@ -104,7 +117,15 @@ Launch launch(const Policy& policy, const QueueView& view, const BucketView& buc
 }  // namespace
 
 int smallest_as_cheap(const Policy& policy, const BucketView& bucket, int count) {
-  if (bucket.run_times.empty() || count > bucket.known_max) return count;
+  if (bucket.run_times.empty() || bucket.known_max == 0) return count;
+  if (count > bucket.known_max) {
+    // Larger batches are tried in steps, as long as they have paid so far.
+    const bool pays = bucket.known_max == 1 || each(bucket.run_times, bucket.known_max) <
+                                                   each(bucket.run_times, 1) *
+                                                       (1 - policy.worthwhile_gain);
+    if (pays) return std::min(count, 2 * bucket.known_max);
+    count = bucket.known_max;
+  }
   const double most = each(bucket.run_times, count) * (1 + policy.tolerated_loss);
   int smallest = 1;
   while (smallest < count && each(bucket.run_times, smallest) > most) ++smallest;
@@ -134,7 +155,7 @@ Decision decide(const Policy& policy, const QueueView& view, TimePoint now) {
       best_reason = *reason;
     }
   }
-  if (best != nullptr) return launch(policy, view, *best, best_reason);
+  if (best != nullptr) return launch(policy, view, *best, best_reason, now);
   if (realtime_here) return Launch{totals.realtime->bucket, 1, CloseReason::kBypass};
   return wake ? Decision(WaitUntil{*wake}) : Decision(Idle{});
 }

@@ -107,13 +107,15 @@ using Decision = std::variant<Idle, WaitUntil, Launch>;
 // Among the buckets that may launch, the one with the smallest turn goes first, so alternating
 // shapes fill their own batches and none starves. Where a fuller batch is cheaper, idle lanes share
 // what waits; where it is not, all lanes do, busy ones too: the last pictures of a run then end on
-// all lanes at the same time. Of two batch sizes that cost a picture the same the smaller one goes.
+// all lanes at the same time. Of two batch sizes that cost a picture the same the smaller one goes,
+// and one that meets the earliest deadline rather than one that does not.
 //
 // Cost     O(buckets + batch_max).
 [[nodiscard]] Decision decide(const Policy& policy, const QueueView& view, TimePoint now);
 
 // The size at which a picture costs least, or hardly more, among batches of 1 to `count`: the
-// smallest such. `count` itself where the times are not well known. REQUIRES: count >= 1.
+// smallest such. Where the times of so many are not well known: twice the largest that is, if that
+// one pays; `count` where none is. REQUIRES: count >= 1.
 [[nodiscard]] int smallest_as_cheap(const Policy& policy, const BucketView& bucket, int count);
 
 }  // namespace shoal

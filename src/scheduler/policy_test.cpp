@@ -121,11 +121,28 @@ TEST(PolicyTest, OfBatchesThatCostAPictureTheSameTheSmallerOneGoes) {
   EXPECT_EQ(launched(with(kGaining, waiting(0, 40))).count, 8);
 }
 
-TEST(PolicyTest, WhatWaitsGoesAsOneBatchWhereSizesAreNotWellKnownOrExplored) {
-  EXPECT_EQ(launched(with(kLinear, waiting(0, 8), 1)).count, 8);
+TEST(PolicyTest, LargerBatchesAreTriedInStepsAsLongAsTheyPay) {
+  EXPECT_EQ(launched(with(kLinear, waiting(0, 8), 0)).count, 8);
+  EXPECT_EQ(launched(with(kLinear, waiting(0, 8), 1)).count, 2);
+  EXPECT_EQ(launched(with(kLinear, waiting(0, 8), 2)).count, 1);
+  EXPECT_EQ(launched(with(kGaining, waiting(0, 8), 2)).count, 4);
+  EXPECT_EQ(launched(with(kGaining, waiting(0, 8), 5)).count, 8);
   QueueView exploring;
   exploring.exploring = true;
-  EXPECT_EQ(launched(with(kLinear, waiting(0, 8)), exploring).count, 8);
+  EXPECT_EQ(launched(with(kLinear, waiting(0, 8), 2), exploring).count, 8);
+}
+
+TEST(PolicyTest, ABatchIsCutToMeetADeadlineWhereThatCostsLittle) {
+  QueueView exploring;
+  exploring.exploring = true;
+  BucketView urgent = with(kLinear, waiting(0, 8));
+  urgent.earliest_deadline = kStart + milliseconds(35);
+  EXPECT_EQ(launched(urgent, exploring).count, 3);
+  urgent.earliest_deadline = kStart + milliseconds(5);  // too late anyway
+  EXPECT_EQ(launched(urgent, exploring).count, 8);
+  BucketView gains = with(kGaining, waiting(0, 8));
+  gains.earliest_deadline = kStart + milliseconds(10);
+  EXPECT_EQ(launched(gains, exploring).count, 8);
 }
 
 TEST(PolicyTest, TheCeilingOfMemoryClosesABatchAndSaysSo) {

@@ -178,7 +178,8 @@ void RequestQueue::describe(std::size_t index, BucketView& view) const {
   if (realtime.size > 0) view.realtime_turn = turn_of(realtime, kRealtimeClass);
 }
 
-std::size_t RequestQueue::ahead_of(const Request& request, TimePoint now) const {
+std::size_t RequestQueue::ahead_of(const Request& request, std::size_t bucket,
+                                   TimePoint now) const {
   const std::size_t own_class = class_of(request);
   const std::uint32_t source = sources_.find(request.source);
   const std::size_t own = source == SourceTable::kNone
@@ -186,15 +187,13 @@ std::size_t RequestQueue::ahead_of(const Request& request, TimePoint now) const 
                               : flows_[flow_of(source, request.bucket, own_class)].size;
   const TimePoint own_turn = now + ageing_ * static_cast<Duration::rep>(own_class);
   std::size_t ahead = 0;
-  for (const Bucket& bucket : buckets_) {
-    for (std::size_t priority = 0; priority < kPriorityCount; ++priority) {
-      const Line& line = bucket.lines[priority];
-      if (line.size == 0) continue;
-      if (priority < own_class) {
-        ahead += line.size;
-      } else if (turn_of(line, priority) <= own_turn) {
-        ahead += std::min<std::size_t>(line.size, (own + 1) * line.flow_count);
-      }
+  for (std::size_t priority = 0; priority < kPriorityCount; ++priority) {
+    const Line& line = buckets_[bucket].lines[priority];
+    if (line.size == 0) continue;
+    if (priority < own_class) {
+      ahead += line.size;
+    } else if (turn_of(line, priority) <= own_turn) {
+      ahead += std::min<std::size_t>(line.size, (own + 1) * line.flow_count);
     }
   }
   return ahead;

@@ -56,9 +56,10 @@ class RequestQueue {
   // realtime_turn.
   void describe(std::size_t bucket, BucketView& view) const;
 
-  // How many of those that wait would go before a request that came now, about: all that is due
-  // earlier, and of its own class one of every other flow for each one that its own flow has.
-  [[nodiscard]] std::size_t ahead_of(const Request& request, TimePoint now) const;
+  // How many of those that wait in `bucket` would go before `request`, came it now, about: all
+  // whose turn is earlier, and of its own class one of each other flow for each that it has itself.
+  [[nodiscard]] std::size_t ahead_of(const Request& request, std::size_t bucket,
+                                     TimePoint now) const;
 
  private:
   static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();

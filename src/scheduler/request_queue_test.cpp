@@ -108,11 +108,11 @@ TEST(RequestQueueTest, WhoIsAheadIsCountedByTurns) {
   for (std::uint64_t i = 0; i < 50; ++i) queue.push(request(1, i), kStart);
   const auto stranger = request(2, 0);
   const auto flooding = request(1, 0);
-  EXPECT_EQ(queue.ahead_of(*stranger, kStart), 1U);
-  EXPECT_EQ(queue.ahead_of(*flooding, kStart), 50U);
+  EXPECT_EQ(queue.ahead_of(*stranger, 0, kStart), 1U);
+  EXPECT_EQ(queue.ahead_of(*flooding, 0, kStart), 50U);
   for (std::uint64_t i = 0; i < 5; ++i) queue.push(request(3, i, Priority::kHigh), kStart);
-  EXPECT_EQ(queue.ahead_of(*stranger, kStart), 6U);
-  EXPECT_EQ(queue.ahead_of(*request(2, 0, Priority::kHigh), kStart), 1U);
+  EXPECT_EQ(queue.ahead_of(*stranger, 0, kStart), 6U);
+  EXPECT_EQ(queue.ahead_of(*request(2, 0, Priority::kHigh), 0, kStart), 1U);
 }
 
 // The same queue, plainly: lists, searched whole.

@@ -111,7 +111,9 @@ void Invariants::check_reason(const Batch& batch, TimePoint now) {
   bool holds = true;
   switch (batch.reason) {
     case CloseReason::kFull: holds = size == options_.policy.batch_max; break;
-    case CloseReason::kMemory: holds = size == ceiling && ceiling < options_.policy.batch_max; break;
+    case CloseReason::kMemory:
+      holds = size == ceiling && ceiling < options_.policy.batch_max;
+      break;
     case CloseReason::kDelay: {
       TimePoint since = oldest(batch.bucket);
       for (const Dropped& dropped : batch.dropped) {  // was still waiting when it was decided

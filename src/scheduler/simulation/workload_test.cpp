@@ -71,11 +71,12 @@ TEST(WorkloadTest, AFloodComesFromASourceOfItsOwnOnTopOfTheOthers) {
 
 TEST(WorkloadTest, ARequestLogIsReplayedInTheOrderOfItsTimes) {
   const auto read = replay(
-      R"({"ts":"2026-03-01T00:00:01.500000Z","source":"10.0.0.7","camera":null,"bucket":"640x640","priority":"high"}
-{"ts":"2026-02-28T23:59:59.250000Z","source":"rtsp://a","camera":"line-1","bucket":"640x384","priority":"realtime"}
-
-{"ts":"2026-03-01T00:00:00Z","source":"10.0.0.7","camera":null,"bucket":null,"priority":"normal"}
-)");
+      R"({"ts":"2026-03-01T00:00:01.500000Z","source":"10.0.0.7","camera":null,)"
+      R"("bucket":"640x640","priority":"high"})" "\n"
+      R"({"ts":"2026-02-28T23:59:59.250000Z","source":"rtsp://a","camera":"line-1",)"
+      R"("bucket":"640x384","priority":"realtime"})" "\n\n"
+      R"({"ts":"2026-03-01T00:00:00Z","source":"10.0.0.7","camera":null,"bucket":null,)"
+      R"("priority":"normal"})" "\n");
   ASSERT_TRUE(read) << read.error().message;
   const Workload& workload = read->workload;
   ASSERT_EQ(workload.size(), 3U);
