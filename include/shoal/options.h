@@ -54,6 +54,8 @@ struct DetectorOptions {
   int max_det = 300;         // most detections of a picture; more sets Detections::truncated
   bool agnostic = false;     // suppress across classes too
   std::vector<int> classes = {};  // keep only these; empty: all
+
+  friend bool operator==(const DetectorOptions&, const DetectorOptions&) = default;
 };
 
 }  // namespace shoal

@@ -31,7 +31,13 @@ Result<Size> parse_imgsz(const std::string& text) {
   return size;
 }
 
-// Where measured decisions are remembered: $XDG_CACHE_HOME/shoal or ~/.cache/shoal.
+template <typename T>
+void set_if(T& field, const std::optional<T>& given) {
+  if (given) field = *given;
+}
+
+}  // namespace
+
 std::string plan_cache_path() {
   const char* cache = std::getenv("XDG_CACHE_HOME");
   const char* home = std::getenv("HOME");
@@ -48,13 +54,6 @@ std::string plan_cache_path() {
   std::filesystem::create_directories(folder, error);
   return error ? std::string() : (folder / "plans.json").string();
 }
-
-template <typename T>
-void set_if(T& field, const std::optional<T>& given) {
-  if (given) field = *given;
-}
-
-}  // namespace
 
 void add_model_arguments(CLI::App& verb, ModelArguments& arguments) {
   verb.add_option("-m,--model", arguments.model,

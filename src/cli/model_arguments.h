@@ -49,6 +49,9 @@ void add_box_arguments(CLI::App& verb, BoxArguments& arguments);
     const std::vector<std::pair<std::string, std::string>>& overrides);
 void apply(const BoxArguments& arguments, Config& config);
 
+// Where measured decisions are remembered: $XDG_CACHE_HOME/shoal or ~/.cache/shoal.
+[[nodiscard]] std::string plan_cache_path();
+
 // The engine's options for a configuration; --rect asks the model for its size first.
 [[nodiscard]] Result<EngineOptions> make_engine_options(const ModelArguments& arguments,
                                                         Config& config);

@@ -20,5 +20,6 @@ VerbBody add_eval(CLI::App& program);
 VerbBody add_inspect(CLI::App& program);
 VerbBody add_doctor(CLI::App& program);
 VerbBody add_bench(CLI::App& program);
+VerbBody add_serve(CLI::App& program);
 
 }  // namespace shoal

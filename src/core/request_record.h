@@ -44,6 +44,11 @@ class RequestObserver {
  public:
   virtual ~RequestObserver() = default;
   virtual void observe(const RequestRecord& record) noexcept = 0;
+  // A call of `items` for `model` was not accepted, so that observe() will not hear of it.
+  virtual void refused(std::string_view /*model*/, ErrorCode /*code*/,
+                       std::uint64_t /*items*/) noexcept {}
+  // A model is ready to be asked.
+  virtual void model_loaded(std::string_view /*model*/, Duration /*load_time*/) {}
 };
 
 }  // namespace shoal

@@ -211,6 +211,7 @@ constexpr std::array kOptions{
                  read_time(c.service.drain_timeout, n, 0, 3'600'000)),
     SHOAL_OPTION("service", "request_log", read_text(c.service.request_log, n)),
     SHOAL_OPTION("service", "request_log_mib", read_count(c.service.request_log_mib, n, 1, 65536)),
+    SHOAL_OPTION("service", "trace_file", read_text(c.service.trace_file, n)),
     SHOAL_OPTION("service", "request_log_files",
                  read_count(c.service.request_log_files, n, 1, 1000)),
     SHOAL_OPTION("detect", "conf", read_share(c.detector.confidence, n)),

@@ -39,6 +39,7 @@ struct ServiceConfig {
   std::string request_log;     // file; "": none
   int request_log_mib = 64;
   int request_log_files = 5;
+  std::string trace_file;      // where Triton's traces go once a client asks for them; "": nowhere
 
   friend bool operator==(const ServiceConfig&, const ServiceConfig&) = default;
 };

@@ -19,6 +19,9 @@ struct FakeEngineOptions {
   int classes = 256;
   // run() number k (from 0, all lanes together) fails where k % fail_every == fail_every - 1.
   int fail_every = 0;
+  // Larger runs fail with kOutOfMemory, and are counted.
+  std::shared_ptr<std::atomic<int>> memory_for = std::make_shared<std::atomic<int>>(1 << 20);
+  std::shared_ptr<std::atomic<int>> memory_failures = std::make_shared<std::atomic<int>>(0);
 };
 
 // The class is the level of the first pixel in the middle of the input; the box is the whole input.
@@ -65,16 +68,21 @@ class FakeEngine final : public Engine {
     std::span<std::uint8_t> input(std::size_t bucket, int slot) override {
       return inputs_[bucket][static_cast<std::size_t>(slot)];
     }
-    Result<void> run(std::size_t bucket, int count) override {
+    Result<void> run_slots(std::size_t bucket, int first, int count) override {
       const int number = runs_++;
       if (options_.fail_every > 0 && number % options_.fail_every == options_.fail_every - 1) {
         return Error{ErrorCode::kInternal, "this run fails"};
+      }
+      if (count > options_.memory_for->load()) {
+        ++*options_.memory_failures;
+        return Error{ErrorCode::kOutOfMemory, "this run is too large"};
       }
       const Size size = options_.buckets[bucket];
       const std::size_t middle =
           (static_cast<std::size_t>(size.height / 2) * static_cast<std::size_t>(size.width) +
            static_cast<std::size_t>(size.width / 2)) * 3;
-      for (std::size_t slot = 0; slot < static_cast<std::size_t>(count); ++slot) {
+      for (auto slot = static_cast<std::size_t>(first);
+           slot < static_cast<std::size_t>(first + count); ++slot) {
         rows_[slot] = {0, 0, static_cast<float>(size.width), static_cast<float>(size.height), 0.9F,
                        static_cast<float>(inputs_[bucket][slot][middle])};
         views_[slot] = {.data = rows_[slot].data(), .shape = {.dims = {1, 6}, .rank = 2}};

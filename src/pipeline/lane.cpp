@@ -2,15 +2,20 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <cstring>
 #include <span>
 #include <string>
 #include <utility>
 
 #include "core/check.h"
+#include "core/memory_guard.h"
 
 namespace shoal {
 namespace {
+
+// A frame of 4K fits.
+constexpr std::size_t kFrameKept = std::size_t{32} << 20;  // bytes
 
 // The answer's highest scores come first: what is below the caller's own threshold is a tail.
 void drop_below(Detections& detections, float confidence) {
@@ -21,11 +26,13 @@ void drop_below(Detections& detections, float confidence) {
 }  // namespace
 
 Lane::Lane(const Engine& engine, std::unique_ptr<InferLane> infer,
-           std::optional<Postprocess> postprocess, Batcher& batcher, const LaneOptions& options)
+           std::optional<Postprocess> postprocess, Batcher& batcher, MemoryCeilings& ceilings,
+           const LaneOptions& options)
     : engine_(engine),
       infer_(std::move(infer)),
       postprocess_(std::move(postprocess)),
       batcher_(batcher),
+      ceilings_(ceilings),
       options_(options) {
   const auto batch_max = static_cast<std::size_t>(options.batch_max);
   batch_.requests.reserve(batch_max);
@@ -33,6 +40,7 @@ Lane::Lane(const Engine& engine, std::unique_ptr<InferLane> infer,
   letterboxes_.resize(batch_max);
   heads_.resize(batch_max);
   detections_.resize(batch_max);
+  errors_.resize(batch_max);
   if (postprocess_) {
     const auto det_max = static_cast<std::size_t>(postprocess_->options().max_det);
     for (Detections& one : detections_) one.items.reserve(det_max);
@@ -79,22 +87,23 @@ void Lane::answer_dropped() {
 void Lane::serve() {
   Times times;
   times.launched = Clock::now();
+  parts_ = retries_ = 0;
   prepare(times);
-  times.letterboxed = times.inferred = times.done = Clock::now();
-  Result<void> result;
+  times.letterboxed = times.done = Clock::now();
   if (!batch_.requests.empty()) {
-    result = run(times);
+    run_in_parts(times);
     times.done = Clock::now();
-    if (result) {
-      batcher_.learn(batch_.bucket, static_cast<int>(batch_.requests.size()),
-                     times.done - times.launched, options_.kind);
+    const int count = static_cast<int>(batch_.requests.size());
+    if (parts_ == 1 && retries_ == 0 && !errors_.front()) {
+      batcher_.learn(batch_.bucket, count, times.done - times.launched, options_.kind);
     }
-    count_batch(times, result.has_value());
+    count_batch(times);
   }
-  answer_all(times, result);
+  answer_all(times);
+  shed_large_buffers();
 }
 
-void Lane::answer_all(const Times& times, const Result<void>& result) {
+void Lane::answer_all(const Times& times) {
   for (auto& request : failed_) {
     fill_outcome(*request, times);
     request->outcome.times.total = Clock::now() - request->started;
@@ -104,8 +113,8 @@ void Lane::answer_all(const Times& times, const Result<void>& result) {
   for (std::size_t i = 0; i < batch_.requests.size(); ++i) {
     auto request = std::move(batch_.requests[i]);
     fill_outcome(*request, times);
-    if (!result) {
-      answer(std::move(request), result.error());
+    if (errors_[i]) {
+      answer(std::move(request), *std::exchange(errors_[i], std::nullopt));
       continue;
     }
     if (postprocess_) {
@@ -124,12 +133,14 @@ void Lane::fill_outcome(Request& request, const Times& times) const {
   outcome.batch.lane = options_.index;
   outcome.batch.close_reason = to_string(batch_.reason);
   outcome.batch.bucket = engine_.buckets()[batch_.bucket];
+  outcome.batch.chunks = std::max(1, parts_);
+  outcome.batch.retries = retries_;
   if (request.work != Work::kTensor) outcome.padding = request.geometry.padding();
   outcome.times.queue = times.launched - request.queued;
   if (request.work == Work::kEncoded) outcome.times.decode = times.decode;
-  outcome.times.preprocess = times.letterboxed - times.launched - times.decode;
-  outcome.times.inference = times.inferred - times.letterboxed;
-  outcome.times.postprocess = times.done - times.inferred;
+  outcome.times.preprocess = times.preprocess();
+  outcome.times.inference = times.inference();
+  outcome.times.postprocess = times.postprocess;
   outcome.times.total = times.done - request.started;
 }
 
@@ -138,7 +149,18 @@ void Lane::prepare(Times& times) {
   auto& requests = batch_.requests;
   std::size_t live = 0;
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    Result<void> ready = prepare_one(*requests[i], static_cast<int>(live), times.decode);
+    const auto attempt = [&] {
+      return guarding_memory("preparing a picture", [&] {
+        return prepare_one(*requests[i], static_cast<int>(live), times.decode);
+      });
+    };
+    Result<void> ready = attempt();
+    if (!ready && ready.error().code == ErrorCode::kOutOfMemory) {
+      // Others may have given memory back by now; what this lane can spare goes first.
+      ++retries_;
+      drop_buffers();
+      ready = attempt();
+    }
     if (!ready) {
       requests[i]->outcome.detections.items.clear();
       requests[i]->outcome.error = std::move(ready).error();
@@ -182,19 +204,74 @@ Result<void> Lane::decode_into(Frame& frame, Request& request, Duration& decode)
   return {};
 }
 
-Result<void> Lane::run(Times& times) {
-  const std::size_t count = batch_.requests.size();
-  SHOAL_TRY(infer_->run(batch_.bucket, static_cast<int>(count)));
-  times.inferred = Clock::now();
+// The whole batch in one run where memory allows it. A run that fails for want of memory is tried
+// again in halves, down to single pictures; what then still fails is that picture's error.
+void Lane::run_in_parts(Times& times) {
+  const int count = static_cast<int>(batch_.requests.size());
+  int size = std::min(count, ceilings_.allowed(batch_.bucket, times.letterboxed));
+  bool again = false;  // the picture at `first` has failed alone once
+  for (int first = 0; first < count;) {
+    const int part = std::min(size, count - first);
+    const Result<void> result =
+        guarding_memory("running a batch", [&] { return run(first, part, times); });
+    if (!result && result.error().code == ErrorCode::kOutOfMemory) {
+      ++retries_;
+      ceilings_.failed(batch_.bucket, part, Clock::now());
+      if (part > 1 || !again) {
+        again = part == 1;
+        size = std::max(1, part / 2);
+        continue;
+      }
+    }
+    ++parts_;
+    if (!result) fail_slots(first, part, result.error());
+    again = false;
+    first += part;
+  }
+}
+
+Result<void> Lane::run(int first, int count, Times& times) {
+  SHOAL_TRY(infer_->run_slots(batch_.bucket, first, count));
+  const TimePoint inferred = Clock::now();
+  const auto begin = static_cast<std::size_t>(first);
+  const auto part = static_cast<std::size_t>(count);
+  Result<void> result;
   if (!postprocess_) {
-    for (std::size_t i = 0; i < count; ++i) copy_tensors(*batch_.requests[i], static_cast<int>(i));
-    return {};
+    for (std::size_t i = begin; i < begin + part; ++i) {
+      copy_tensors(*batch_.requests[i], static_cast<int>(i));
+    }
+  } else {
+    for (std::size_t i = begin; i < begin + part; ++i) {
+      heads_[i] = infer_->outputs(batch_.bucket, static_cast<int>(i));
+    }
+    result = postprocess_->run(std::span(detections_).subspan(begin, part),
+                               std::span(heads_).subspan(begin, part),
+                               std::span(letterboxes_).subspan(begin, part));
   }
-  for (std::size_t i = 0; i < count; ++i) {
-    heads_[i] = infer_->outputs(batch_.bucket, static_cast<int>(i));
+  times.postprocess += Clock::now() - inferred;
+  return result;
+}
+
+void Lane::fail_slots(int first, int count, const Error& error) {
+  for (int i = first; i < first + count; ++i) {
+    std::optional<Error>& slot = errors_[static_cast<std::size_t>(i)];
+    try {
+      slot = error;
+    } catch (const std::bad_alloc&) {
+      slot = Error{error.code, "out of memory"};
+    }
   }
-  return postprocess_->run(std::span(detections_).first(count), std::span(heads_).first(count),
-                           std::span(letterboxes_).first(count));
+}
+
+// Buffers that grow with the pictures, and are cheap to get again.
+void Lane::drop_buffers() {
+  frame_.pixels = PixelBuffer();
+  scratch_ = LetterboxScratch();
+}
+
+// One enormous picture must not stay as memory that nobody uses.
+void Lane::shed_large_buffers() {
+  if (frame_.pixels.capacity() > kFrameKept) drop_buffers();
 }
 
 void Lane::copy_tensors(Request& request, int slot) const {
@@ -207,22 +284,25 @@ void Lane::copy_tensors(Request& request, int slot) const {
   }
 }
 
-void Lane::count_batch(const Times& times, bool ran) {
+void Lane::count_batch(const Times& times) {
   const std::lock_guard lock(mutex_);
   for (const auto& request : batch_.requests) counts_.queue.add(times.launched - request->queued);
   LaneStats::BySize& size = counts_.sizes[batch_.requests.size()];
   ++size.batches;
   ++counts_.close_reasons[static_cast<std::size_t>(batch_.reason)];
-  if (!ran) return;
-  counts_.pictures += static_cast<std::int64_t>(batch_.requests.size());
-  const Duration preprocess = times.letterboxed - times.launched - times.decode;
+  counts_.parts += parts_;
+  counts_.memory_failures += retries_;
+  std::int64_t ran = 0;
+  for (std::size_t i = 0; i < batch_.requests.size(); ++i) ran += errors_[i] ? 0 : 1;
+  counts_.pictures += ran;
+  if (ran == 0) return;
   if (times.decode > Duration::zero()) counts_.decode.add(times.decode);
-  counts_.preprocess.add(preprocess);
-  counts_.inference.add(times.inferred - times.letterboxed);
-  counts_.postprocess.add(times.done - times.inferred);
-  size.preprocess += preprocess;
-  size.inference += times.inferred - times.letterboxed;
-  size.postprocess += times.done - times.inferred;
+  counts_.preprocess.add(times.preprocess());
+  counts_.inference.add(times.inference());
+  counts_.postprocess.add(times.postprocess);
+  size.preprocess += times.preprocess();
+  size.inference += times.inference();
+  size.postprocess += times.postprocess;
 }
 
 }  // namespace shoal

@@ -12,7 +12,9 @@ LanePool::LanePool(std::unique_ptr<Engine> engine, const LanePoolOptions& option
                 .bucket_count = engine_->buckets().size(),
                 .lane_count = engine_->lane_count(),
                 .bypass_lane = bypass,
-                .queue_limit = options.queue_limit}) {}
+                .queue_limit = options.queue_limit}),
+      ceilings_(engine_->model().name, engine_->buckets().size(), engine_->batch_max(),
+                batcher_) {}
 
 Result<std::unique_ptr<LanePool>> LanePool::create(std::unique_ptr<Engine> engine,
                                                    const LanePoolOptions& options) {
@@ -26,7 +28,7 @@ Result<std::unique_ptr<LanePool>> LanePool::create(std::unique_ptr<Engine> engin
       postprocess = SHOAL_TRY(Postprocess::create(loaded.model().head, options.postprocess));
     }
     pool->lanes_.push_back(std::make_unique<Lane>(
-        loaded, std::move(infer), std::move(postprocess), pool->batcher_,
+        loaded, std::move(infer), std::move(postprocess), pool->batcher_, pool->ceilings_,
         LaneOptions{.index = static_cast<int>(pool->lanes_.size()), .batch_max = batch_max,
                     .kind = kind, .limits = options.limits}));
     return {};

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "pipeline/lane.h"
 #include "pipeline/lane_stats.h"
+#include "pipeline/memory_ceilings.h"
 #include "postprocess/postprocess.h"
 #include "scheduler/batcher.h"
 #include "shoal/result.h"
@@ -46,6 +47,7 @@ class LanePool {
   // Regular lanes; the bypass lane, where there is one, is beside them.
   [[nodiscard]] int lane_count() const { return engine_->lane_count(); }
   [[nodiscard]] LaneStats stats() const;
+  [[nodiscard]] std::size_t waiting() const { return batcher_.waiting(); }
   // How long a request of normal priority would wait for its lane, by what is queued and learned.
   [[nodiscard]] Duration expected_wait(TimePoint now) const { return batcher_.expected_wait(now); }
 
@@ -55,6 +57,7 @@ class LanePool {
 
   std::unique_ptr<Engine> engine_;
   Batcher batcher_;
+  MemoryCeilings ceilings_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::once_flag closed_;
 };

@@ -25,6 +25,8 @@ struct LaneStats {
   std::vector<BySize> sizes;  // [batch size]
   std::array<std::int64_t, 8> close_reasons{};  // [CloseReason] -> batches
   std::int64_t pictures = 0;  // that ran
+  std::int64_t parts = 0;            // runs; more than batches where memory was short
+  std::int64_t memory_failures = 0;  // failed allocations, each answered by a smaller run or a retry
 
   void merge(const LaneStats& other) {
     queue.merge(other.queue);
@@ -43,6 +45,8 @@ struct LaneStats {
       close_reasons[i] += other.close_reasons[i];
     }
     pictures += other.pictures;
+    parts += other.parts;
+    memory_failures += other.memory_failures;
   }
 };
 

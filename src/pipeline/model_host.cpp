@@ -141,7 +141,9 @@ class LoadedModel final : public ModelHost {
     std::vector<std::unique_ptr<Request>> requests;
   };
 
-  Result<std::vector<std::unique_ptr<Request>>> admit(std::size_t items, CallOptions& options);
+  using Requests = std::vector<std::unique_ptr<Request>>;
+  Result<Requests> admit(const Entry& entry, std::size_t items, CallOptions& options);
+  Result<Requests> take(std::size_t items, CallOptions& options);
   void launch(Entry& entry, std::unique_ptr<Request> request);
   void record(Entry& entry, const Request& request, const CallOptions& options,
               TimePoint answered);
@@ -168,10 +170,18 @@ class LoadedModel final : public ModelHost {
   std::thread raw_loader_;
 };
 
+Result<LoadedModel::Requests> LoadedModel::admit(const Entry& entry, std::size_t items,
+                                                 CallOptions& options) {
+  auto requests = take(items, options);
+  if (!requests && options_.observer != nullptr) {
+    options_.observer->refused(entry.name, requests.error().code, items);
+  }
+  return requests;
+}
+
 // The requests a call starts with: a quarter of the pool at most, so that one call of thousands
 // leaves room for others.
-Result<std::vector<std::unique_ptr<Request>>> LoadedModel::admit(std::size_t items,
-                                                                 CallOptions& options) {
+Result<LoadedModel::Requests> LoadedModel::take(std::size_t items, CallOptions& options) {
   if (items == 0) return Error{ErrorCode::kInvalidArgument, "a call without items"};
   const TimePoint now = Clock::now();
   if (options.arrived == TimePoint{}) options.arrived = now;
@@ -188,7 +198,7 @@ Result<std::vector<std::unique_ptr<Request>>> LoadedModel::admit(std::size_t ite
   const std::lock_guard lock(mutex_);
   if (closing_) return Error{ErrorCode::kCancelled, name_ + ": shutting down"};
   const std::size_t share = std::max<std::size_t>(1, requests_.size() / 4);
-  std::vector<std::unique_ptr<Request>> requests;
+  Requests requests;
   while (requests.size() < std::min(items, share)) {
     auto request = requests_.try_acquire();
     if (!request) break;
@@ -210,7 +220,7 @@ Result<CallHandle> LoadedModel::detect(DetectCall call, CallDone done) {
                  fmt::format("confidence {}: this model was loaded with {}; ask for at least that",
                              *call.options.confidence, least)};
   }
-  auto requests = SHOAL_TRY(admit(call.items.size(), call.options));
+  auto requests = SHOAL_TRY(admit(boxes_, call.items.size(), call.options));
   auto items = std::make_shared<std::vector<PictureItem>>(std::move(call.items));
   const auto load = [items](Request& request, std::size_t index) {
     const PictureItem& item = (*items)[index];
@@ -245,7 +255,7 @@ Result<CallHandle> LoadedModel::infer(TensorCall call, CallDone done) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("{}: a tensor of {} values; expected {}", name_, item.size(), length)};
   }
-  auto requests = SHOAL_TRY(admit(call.items.size(), call.options));
+  auto requests = SHOAL_TRY(admit(raw_, call.items.size(), call.options));
   auto items = std::make_shared<std::vector<std::span<const float>>>(std::move(call.items));
   const auto load = [items](Request& request, std::size_t index) {
     const std::span<const float> item = (*items)[index];
@@ -352,6 +362,10 @@ HostStatistics LoadedModel::statistics(bool raw) const {
     if (entry.lanes) lanes = entry.lanes->stats();
   }
   HostStatistics all = entry.tally.with(lanes);
+  if (entry.lanes) {
+    all.waiting = entry.lanes->waiting();
+    all.lanes = entry.lanes->lane_count();
+  }
   all.pending = requests_.size() - requests_.free_count();
   return all;
 }
@@ -381,12 +395,18 @@ Result<std::shared_ptr<ModelHost>> ModelHost::load(std::string name,
   EngineOptions engine = SHOAL_TRY(engine_options(detector));
   engine.wide_lane = options.bypass_lane;
   engine.plan_cache = options.plan_cache;
+  const TimePoint begun = Clock::now();
   // The lanes' queue has room for every request of the host.
   DetectorOptions roomy = detector;
   roomy.requests_max = options.queue_limit;
   auto lanes = SHOAL_TRY(load_lanes(roomy, engine, options.limits, options.priority_ageing));
-  return std::shared_ptr<ModelHost>(
-      std::make_shared<LoadedModel>(std::move(name), roomy, options, std::move(lanes)));
+  auto host = std::make_shared<LoadedModel>(std::move(name), roomy, options, std::move(lanes));
+  if (options.observer != nullptr) {
+    const Duration taken = Clock::now() - begun;
+    options.observer->model_loaded(host->name() + "_boxes", taken);
+    options.observer->model_loaded(host->name(), taken);
+  }
+  return std::shared_ptr<ModelHost>(std::move(host));
 }
 
 }  // namespace shoal

@@ -87,7 +87,7 @@ struct HostOptions {
   // Where a call names no deadline: longest wait of an item for its turn.
   std::chrono::milliseconds timeout{30'000};
   std::chrono::milliseconds priority_ageing{100};  // as Policy
-  bool bypass_lane = false;  // one more lane, on all cores: another compiled copy of the network
+  bool bypass_lane = true;  // one more lane, on all cores: another compiled copy of the network
   PictureLimits limits;
   std::string plan_cache;               // as EngineOptions
   RequestObserver* observer = nullptr;  // outlives the host
@@ -111,7 +111,9 @@ struct HostStatistics {
     EventTotals compute_input, compute_infer, compute_output;  // one entry a batch
   };
   std::vector<BatchSize> batch_sizes;
-  std::size_t pending = 0;            // accepted, not yet answered
+  std::size_t pending = 0;            // accepted, not yet answered; of both entries together
+  std::size_t waiting = 0;            // of these, not yet taken by a lane
+  int lanes = 0;
 };
 
 struct TensorDescription {

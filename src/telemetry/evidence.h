@@ -48,9 +48,9 @@ class Evidence final : public RequestObserver {
   void observe(const RequestRecord& record) noexcept override;
 
   // A call of `items` was refused at the door, so that observe() will not hear of it.
-  void refused(std::string_view model, ErrorCode code, std::uint64_t items = 1) noexcept;
+  void refused(std::string_view model, ErrorCode code, std::uint64_t items) noexcept override;
   // A model is ready: its metrics are there, at zero, before its first request.
-  void model_loaded(std::string_view model, Duration load_time);
+  void model_loaded(std::string_view model, Duration load_time) override;
   // Who is asked for gauges. When this returns, the one before is not called any more; pass
   // nullptr before what it refers to goes.
   void set_gauges(GaugeSource source);

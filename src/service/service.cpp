@@ -1,0 +1,334 @@
+// Order of life: listen, load, serve; drain doors first, then models, then the evidence of both.
+#include "service/service.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <map>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "core/log.h"
+#include "pipeline/model_registry.h"
+#include "service/http/http_server.h"
+#include "service/kserve/http_routes.h"
+#include "service/kserve/kserve_service.h"
+#include "service/kserve/repository.h"
+#include "service/rest/rest_routes.h"
+#include "telemetry/evidence.h"
+
+namespace shoal {
+namespace {
+
+struct Endpoint {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+// "host:port" as the configuration checked it; brackets around IPv6 are taken off.
+Endpoint endpoint_of(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  Endpoint endpoint{address.substr(0, colon), 0};
+  std::from_chars(address.data() + colon + 1, address.data() + address.size(), endpoint.port);
+  if (endpoint.host.starts_with('[') && endpoint.host.ends_with(']')) {
+    endpoint.host = endpoint.host.substr(1, endpoint.host.size() - 2);
+  }
+  return endpoint;
+}
+
+std::string shown(const std::string& address, std::uint16_t port) {
+  return fmt::format("{}:{}", address.substr(0, address.rfind(':')), port);
+}
+
+HttpOptions http_options(const ServiceConfig& config, const std::string& address) {
+  const Endpoint endpoint = endpoint_of(address);
+  constexpr std::size_t kMiB = std::size_t{1} << 20;
+  HttpOptions options;
+  options.address = endpoint.host;
+  options.port = endpoint.port;
+  options.tls = {config.tls_certificate, config.tls_key, config.tls_client_ca};
+  options.api_keys_file = config.api_keys_file;
+  options.body_max = kMiB * static_cast<std::size_t>(config.body_max_mib);
+  options.bodies_max = kMiB * static_cast<std::size_t>(config.bodies_max_mib);
+  options.connections_max = config.connections_max;
+  options.connections_per_client = config.connections_per_client;
+  options.header_timeout = config.header_timeout;
+  options.idle_timeout = config.idle_timeout;
+  options.stall_timeout = config.stall_timeout;
+  return options;
+}
+
+HostOptions host_options(const ServiceOptions& options, RequestObserver* observer) {
+  const Config& config = options.config;
+  HostOptions host;
+  host.queue_limit = config.queue_limit;
+  host.timeout = config.timeout;
+  host.priority_ageing = config.priority_ageing;
+  host.bypass_lane = config.bypass_lane;
+  host.limits.pixels_max = std::int64_t{config.service.pixels_max_mp} * 1'000'000;
+  host.plan_cache = options.plan_cache;
+  host.observer = observer;
+  return host;
+}
+
+EvidenceOptions evidence_options(const ServiceConfig& config) {
+  EvidenceOptions options;
+  options.log.path = config.request_log;
+  options.log.rotate_bytes = std::int64_t{config.request_log_mib} << 20;
+  options.log.files_max = config.request_log_files;
+  options.trace.file = config.trace_file;
+  options.version = kServerVersion;
+  return options;
+}
+
+HttpHandler text_handler(std::string_view type, std::function<std::string()> text) {
+  return [type, text = std::move(text)](const std::shared_ptr<HttpExchange>& exchange) {
+    exchange->respond({.status = 200, .content_type = std::string(type), .body = text(),
+                       .headers = {}});
+  };
+}
+
+// Which models there are and how each would be loaded.
+//
+// Threads  all methods may be called from any thread.
+class Catalogue {
+ public:
+  void set(const std::vector<NamedModel>& models) {
+    const std::lock_guard lock(mutex_);
+    options_.clear();
+    for (const NamedModel& model : models) options_[model.name] = model.detector;
+  }
+  [[nodiscard]] Result<DetectorOptions> find(const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = options_.find(name);
+    if (found != options_.end()) return found->second;
+    return Error{ErrorCode::kNotFound, fmt::format("no model '{}'", name)};
+  }
+  [[nodiscard]] std::map<std::string, DetectorOptions> all() const {
+    const std::lock_guard lock(mutex_);
+    return options_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, DetectorOptions> options_;
+};
+
+class RunningService final : public Service {
+ public:
+  explicit RunningService(const ServiceOptions& options)
+      : options_(options),
+        evidence_(evidence_options(options.config.service)),
+        registry_(host_options(options, &evidence_), source()),
+        kserve_(kserve_options()) {}
+  ~RunningService() override { drain(); }
+
+  Result<void> listen();
+  Result<void> load();
+
+  const ServiceAddresses& addresses() const override { return addresses_; }
+  std::vector<std::string> models() const override;
+  std::vector<std::string> reload(const Config& config) override;
+  void drain() override;
+
+ private:
+  void reload_models(const Config& config, std::vector<std::string>& lines);
+
+  [[nodiscard]] ModelSourceFor source() {
+    return [this](const std::string& name) { return find(name); };
+  }
+  [[nodiscard]] Result<DetectorOptions> find(const std::string& name) const;
+  [[nodiscard]] KserveOptions kserve_options();
+  [[nodiscard]] Result<void> listen_http();
+  [[nodiscard]] Result<void> listen_metrics();
+  void fill(ServiceGauges& gauges) const;
+
+  ServiceOptions options_;
+  Catalogue catalogue_;
+  Evidence evidence_;
+  ModelRegistry registry_;
+  KserveService kserve_;
+  std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<HttpServer> metrics_;
+  ServiceAddresses addresses_;
+  bool drained_ = false;
+};
+
+// Named in the configuration, or a folder of the repository as it is now.
+Result<DetectorOptions> RunningService::find(const std::string& name) const {
+  auto found = catalogue_.find(name);
+  const std::string& repository = options_.config.service.repository;
+  if (found || repository.empty()) return found;
+  return read_repository_model(repository, name, options_.config.detector);
+}
+
+KserveOptions RunningService::kserve_options() {
+  KserveOptions options;
+  options.models = access_to(registry_, source());
+  options.trace = {.get = [this](const std::string& model) {
+                     return evidence_.trace_settings().get(model);
+                   },
+                   .set = [this](const std::string& model, const TraceValues& changes) {
+                     return evidence_.trace_settings().change(model, changes);
+                   }};
+  options.log = log_hooks();
+  return options;
+}
+
+Result<void> RunningService::listen_http() {
+  const ServiceConfig& config = options_.config.service;
+  HttpRouter router;
+  add_kserve_routes(router, kserve_);
+  add_rest_routes(router, {.models = rest_models(registry_),
+                           .pictures_max = static_cast<std::size_t>(config.items_max),
+                           .deepstack = {}});
+  http_ = SHOAL_TRY(HttpServer::create(http_options(config, config.http), std::move(router)));
+  addresses_.http = shown(config.http, http_->port());
+  http_->start();
+  return {};
+}
+
+Result<void> RunningService::listen_metrics() {
+  const ServiceConfig& config = options_.config.service;
+  HttpRouter router;
+  router.add("GET", "/metrics",
+             text_handler(kMetricsContentType, [this] { return evidence_.metrics_text(); }));
+  router.add("GET", "/trace",
+             text_handler("application/json", [this] { return evidence_.trace_json(); }));
+  metrics_ =
+      SHOAL_TRY(HttpServer::create(http_options(config, config.metrics), std::move(router)));
+  addresses_.metrics = shown(config.metrics, metrics_->port());
+  evidence_.set_gauges([this](ServiceGauges& gauges) { fill(gauges); });
+  metrics_->start();
+  return {};
+}
+
+Result<void> RunningService::listen() {
+  const ServiceConfig& config = options_.config.service;
+  if (!config.http.empty()) SHOAL_TRY(listen_http());
+  if (!config.metrics.empty()) SHOAL_TRY(listen_metrics());
+  return {};
+}
+
+void RunningService::fill(ServiceGauges& gauges) const {
+  for (const ModelStatus& status : registry_.index()) {
+    const auto host = registry_.find(status.name);
+    if (!host) continue;
+    for (const bool raw : {false, true}) {
+      const HostStatistics now = (*host)->statistics(raw);
+      if (now.lanes == 0) continue;
+      gauges.models.push_back(
+          {.model = raw ? status.name : status.name + "_boxes",
+           .waiting = static_cast<std::int64_t>(now.waiting),
+           .in_flight = raw ? 0 : static_cast<std::int64_t>(now.pending),
+           .batch_max = (*host)->detector_options().batch_max,
+           .lanes = now.lanes,
+           .idle_lanes = 0});
+    }
+  }
+  if (!http_) return;
+  const HttpCounts counts = http_->counts();
+  const auto add = [&](const char* name, const char* help, bool counter, std::uint64_t value) {
+    gauges.values.push_back({.name = name, .help = help, .counter = counter,
+                             .value = static_cast<double>(value)});
+  };
+  add("shoal_http_connections", "Open HTTP connections.", false, counts.connections_open);
+  add("shoal_http_body_bytes", "Bytes of request bodies in memory.", false,
+      counts.body_bytes_in_memory);
+  add("shoal_http_connections_refused_total", "Connections above a limit.", true,
+      counts.connections_refused);
+  add("shoal_http_requests_total", "HTTP requests.", true, counts.requests);
+  add("shoal_http_requests_refused_total", "Requests that the HTTP server refused by itself.",
+      true, counts.requests_refused);
+  add("shoal_http_requests_aborted_total", "Requests whose client left before the answer.", true,
+      counts.requests_aborted);
+}
+
+Result<void> RunningService::load() {
+  const Config& config = options_.config;
+  catalogue_.set(config.models);
+  std::vector<std::string> names;
+  for (const NamedModel& model : config.models) names.push_back(model.name);
+  if (!config.service.repository.empty()) {
+    for (std::string& name : SHOAL_TRY(repository_names(config.service.repository))) {
+      names.push_back(std::move(name));
+    }
+  }
+  for (const std::string& name : names) registry_.announce(name);
+  for (const std::string& name : names) SHOAL_TRY(registry_.load(name));
+  return {};
+}
+
+std::vector<std::string> RunningService::models() const {
+  std::vector<std::string> lines;
+  for (const ModelStatus& status : registry_.index()) {
+    const auto host = registry_.find(status.name);
+    lines.push_back(fmt::format("{}: {}", status.name,
+                                host ? (*host)->summary() : std::string(to_string(status.state))));
+  }
+  return lines;
+}
+
+void RunningService::reload_models(const Config& config, std::vector<std::string>& lines) {
+  const auto before = catalogue_.all();
+  std::set<std::string> wanted;
+  std::vector<std::string> changed;
+  for (const NamedModel& model : config.models) {
+    wanted.insert(model.name);
+    const auto known = before.find(model.name);
+    if (known == before.end() || !(known->second == model.detector)) changed.push_back(model.name);
+  }
+  catalogue_.set(config.models);
+  for (const std::string& name : changed) {
+    const Result<void> loaded = registry_.load(name);
+    lines.push_back(loaded ? fmt::format("model {}: loaded", name)
+                           : fmt::format("model {}: {}; what was loaded before serves on", name,
+                                         loaded.error().message));
+  }
+  for (const auto& [name, options] : before) {
+    if (wanted.contains(name)) continue;
+    if (registry_.unload(name)) lines.push_back(fmt::format("model {}: unloaded", name));
+  }
+}
+
+std::vector<std::string> RunningService::reload(const Config& config) {
+  std::vector<std::string> lines;
+  reload_models(config, lines);
+  evidence_.reopen_log();
+  for (HttpServer* server : {http_.get(), metrics_.get()}) {
+    if (server == nullptr) continue;
+    if (const Result<void> keys = server->reload_keys(); !keys) {
+      lines.push_back(keys.error().message + "; the keys of before stay");
+    }
+  }
+  const Config& now = options_.config;
+  if (!(config.service == now.service) || config.queue_limit != now.queue_limit ||
+      config.timeout != now.timeout || config.priority_ageing != now.priority_ageing ||
+      config.bypass_lane != now.bypass_lane) {
+    lines.emplace_back(
+        "[service] and [scheduler] cannot change while serving: restart to change them");
+  }
+  return lines;
+}
+
+void RunningService::drain() {
+  if (std::exchange(drained_, true)) return;
+  const auto patience = options_.config.service.drain_timeout;
+  if (http_) http_->drain(patience);
+  registry_.close();
+  // Scrapes go on while the doors drain.
+  evidence_.set_gauges(nullptr);
+  if (metrics_) metrics_->drain(std::chrono::milliseconds(100));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options) {
+  auto service = std::make_unique<RunningService>(options);
+  SHOAL_TRY(service->listen());
+  SHOAL_TRY(service->load());
+  return std::unique_ptr<Service>(std::move(service));
+}
+
+}  // namespace shoal
