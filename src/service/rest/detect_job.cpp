@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/clock.h"
+
 namespace shoal {
 namespace {
 
@@ -39,9 +41,17 @@ void keep_classes(Detections& detections, const std::vector<int>& classes) {
   });
 }
 
+// Whether the whole call is answered later than the client asked for. The host sees to it that
+// nothing is begun too late; what was begun in time and took too long is seen here.
+bool is_late(const DetectJob& job) {
+  const auto& timeout = job.request.options.timeout;
+  return timeout && Clock::now() > job.exchange->request().first_byte + *timeout;
+}
+
 // `items` are the answers of those pictures that could be read.
 void take_answers(DetectJob& job, CallItems items, const std::vector<int>& classes) {
   auto item = items.begin();
+  const bool late = is_late(job);
   job.outcomes.reserve(job.request.pictures.size());
   for (NamedPicture& picture : job.request.pictures) {
     Outcome outcome;
@@ -52,6 +62,10 @@ void take_answers(DetectJob& job, CallItems items, const std::vector<int>& class
       outcome = std::move((item++)->outcome);
     } else {
       outcome.error = Error{ErrorCode::kInternal, "the model gave no answer"};
+    }
+    if (late && !outcome.error) {
+      outcome.error = Error{ErrorCode::kDeadlineExceeded,
+                            picture.name + ": answered after the time that was asked for"};
     }
     outcome.source = picture.name;
     keep_classes(outcome.detections, classes);

@@ -29,11 +29,11 @@ bool is_number(std::string_view text, Number& number) {
 }
 
 Result<void> set_confidence(DetectOptions& options, std::string_view value) {
-  float confidence = 0;
+  double confidence = 0;  // as a float, the next number above 1 would be 1
   if (!is_number(value, confidence) || !(confidence >= 0 && confidence <= 1)) {
     return bad_value("conf", value, "a number from 0 to 1");
   }
-  options.confidence = confidence;
+  options.confidence = static_cast<float>(confidence);
   return {};
 }
 

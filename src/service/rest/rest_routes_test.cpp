@@ -229,7 +229,7 @@ TEST_F(RestRoutesTest, ClassesAreKeptByNumberAndName) {
 
 TEST_F(RestRoutesTest, OptionsThatCannotBeAreRefused) {
   for (const char* query :
-       {"conf=2", "conf=-0.1", "conf=nan", "conf=", "conf=0.5x", "conf=+0.5", "classes=3",
+       {"conf=2", "conf=1.0000000000000002", "conf=-0.1", "conf=nan", "conf=", "conf=0.5x", "conf=+0.5", "classes=3",
         "classes=-1", "classes=opne", "classes=", "classes=0,", "format=png", "priority=urgent",
         "timeout_ms=0", "timeout_ms=-1", "timeout_ms=1.5", "timeout_ms=86400001",
         "timeout_ms=99999999999999999999", "cnof=0.5", "=", "conf"}) {
@@ -251,6 +251,18 @@ TEST_F(RestRoutesTest, APictureThatFailsHasTheStatusOfItsError) {
     EXPECT_EQ(json::parse(response.body).at("source").as_string(), "body") << bytes;
     EXPECT_FALSE(code_of(response).empty());
   }
+}
+
+TEST_F(RestRoutesTest, AnAnswerThatComesTooLateIsAnError) {
+  host_->hold = true;
+  const auto late = send("POST", "/v1/detect?timeout_ms=5", "image/jpeg", "x");
+  const auto timely = send("POST", "/v1/detect?timeout_ms=60000", "image/jpeg", "x");
+  std::this_thread::sleep_for(std::chrono::milliseconds(6));
+  host_->held[0]();
+  host_->held[1]();
+  EXPECT_EQ(only(late).status, 504);
+  EXPECT_EQ(code_of(only(late)), "deadline_exceeded");
+  EXPECT_EQ(only(timely).status, 200);
 }
 
 TEST_F(RestRoutesTest, AListThatCouldNotBeRunFailsAsAWhole) {
