@@ -31,6 +31,7 @@ Evidence::Evidence(EvidenceOptions options)
       ring_(options_.ring_capacity),
       log_(options_.log),
       process_sampler_(options_.memory_limit_bytes) {
+  if (options_.trace_requests > 0) trace_.start(options_.trace_requests);
   take_sample(Clock::now());
   window_at_ = Clock::now() + kWindowPart;
   writer_ = std::thread([this] {

@@ -34,6 +34,9 @@ struct EvidenceOptions {
   Duration write_period = std::chrono::milliseconds(50);  // a line is written at the latest after
   Duration sample_period = std::chrono::seconds(1);  // of memory, CPU and pools
   TraceSettings trace{};                  // Triton's form of a trace file
+  // Perfetto's trace runs from the start and keeps so many requests, 0.3 KB each: it then shows
+  // what has just happened. 0: it runs once trace().start() is called.
+  std::size_t trace_requests = 4096;
   std::int64_t memory_limit_bytes = 0;  // of the process; 0: the container's, else the machine's
   std::string version{};                  // of the program, for shoal_build_info
 };

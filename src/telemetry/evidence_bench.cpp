@@ -45,8 +45,9 @@ BENCHMARK(BM_Observe)->Threads(1)->Threads(2)->Threads(4)->UseRealTime();
 // The ring is emptied between two measured stretches: the cost a lane sees at any usual rate.
 void BM_ObserveWithRoom(benchmark::State& state) {
   constexpr int kStretch = 1'000;
-  Evidence evidence({.log = {.path = "/dev/null"}, .write_period = std::chrono::hours(1)});
-  if (state.range(0) != 0) evidence.trace().start();
+  Evidence evidence({.log = {.path = "/dev/null"},
+                     .write_period = std::chrono::hours(1),
+                     .trace_requests = state.range(0) != 0 ? 4096U : 0U});
   const RequestRecord record = typical_record();
   for (auto _ : state) {
     for (int i = 0; i < kStretch; ++i) evidence.observe(record);

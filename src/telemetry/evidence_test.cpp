@@ -165,6 +165,22 @@ TEST_F(EvidenceTest, LinesCarryWhatTheWriterSampled) {
   EXPECT_TRUE(busy >= 0 && busy <= 1) << busy;
 }
 
+TEST_F(EvidenceTest, TheTraceHasTheLastRequestsWithoutBeingAskedFirst) {
+  EvidenceOptions options = this->options();
+  options.trace_requests = 5;
+  Evidence evidence(options);
+  observe_many(evidence, 1, 12);
+  const auto kept = [&] {
+    const auto trace = boost::json::parse(evidence.trace_json()).as_object();
+    return trace.at("otherData").as_object().at("requests").as_int64();
+  };
+  EXPECT_EQ(kept(), 5);
+  evidence.trace().start(100);
+  EXPECT_EQ(kept(), 0);
+  observe_many(evidence, 1, 12);
+  EXPECT_EQ(kept(), 12);
+}
+
 TEST_F(EvidenceTest, WithoutALogAndATraceNothingGoesThroughTheRing) {
   Evidence evidence({.ring_capacity = 2});
   observe_many(evidence, 2, 100);

@@ -317,6 +317,33 @@ def test_the_log_is_whole_after_sigterm(shoal_bin, picture, tmp_path):
     assert [line["status"] for line in read_lines(log)] == ["ok"] * 6
 
 
+def test_the_trace_of_the_last_requests_is_one_that_viewers_open(traffic):
+    """The rules of the Trace Event Format that viewers rely on, and our tracks."""
+    service, lines = traffic
+    url = service.metrics_url.replace("/metrics", "/trace")
+    with urllib.request.urlopen(url, timeout=30) as response:
+        assert response.headers["Content-Type"] == "application/json"
+        trace = json.load(response)
+    events = trace["traceEvents"]
+    assert trace["otherData"] == {"requests": 45, "missed": 0}
+    assert {event["ph"] for event in events} == {"M", "X", "b", "e", "C"}
+    tracks = {event["args"]["name"] for event in events if event["ph"] == "M"}
+    assert {"queue", "lane 0"} < tracks and any(name.startswith("model ") for name in tracks)
+    begins = [(e["cat"], e["id"], e["pid"]) for e in events if e["ph"] == "b"]
+    ends = [(e["cat"], e["id"], e["pid"]) for e in events if e["ph"] == "e"]
+    assert len(set(begins)) == len(begins) and sorted(begins) == sorted(ends)
+    answered = [line for line in lines if line["status"] == "ok"]
+    slices = [event for event in events if event["ph"] == "X"]
+    for name, stage in {"inference": "inference_ms", "postprocess": "postprocess_ms"}.items():
+        drawn = sorted(event["dur"] / 1000 for event in slices if event["name"] == name)
+        batches = {(line["lane"], line["batch_id"]): line[stage] for line in answered}
+        assert drawn == pytest.approx(sorted(batches.values()), abs=0.002)
+    for track in {(event["pid"], event["tid"]) for event in slices}:
+        lane = sorted((e["ts"], e["ts"] + e["dur"]) for e in slices
+                      if (e["pid"], e["tid"]) == track and e["name"].startswith("batch"))
+        assert all(end <= start + 0.01 for (_, end), (start, _) in zip(lane, lane[1:])), lane
+
+
 def summarise_triton(path):
     """Reads a trace file as Triton's own summary does: objects of one id belong together."""
     traces = {}
