@@ -117,7 +117,7 @@ Launch launch(const Policy& policy, const QueueView& view, const BucketView& buc
 }  // namespace
 
 int smallest_as_cheap(const Policy& policy, const BucketView& bucket, int count) {
-  if (bucket.run_times.empty() || bucket.known_max == 0) return count;
+  if (policy.tolerated_loss < 0 || bucket.run_times.empty() || bucket.known_max == 0) return count;
   if (count > bucket.known_max) {
     // Larger batches are tried in steps, as long as they have paid so far.
     const bool pays = bucket.known_max == 1 || each(bucket.run_times, bucket.known_max) <

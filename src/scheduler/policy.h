@@ -53,7 +53,7 @@ struct Policy {
   // Waiting for a fuller batch pays if it cuts the time of a picture by at least this share.
   double worthwhile_gain = 0.05;
   // A smaller batch is taken where a picture of it costs at most this share more: the answers come
-  // sooner and the lane is free earlier.
+  // sooner and the lane is free earlier. Negative: never, as where batch sizes are measured.
   double tolerated_loss = 0.01;
 };
 

@@ -121,6 +121,13 @@ TEST(PolicyTest, OfBatchesThatCostAPictureTheSameTheSmallerOneGoes) {
   EXPECT_EQ(launched(with(kGaining, waiting(0, 40))).count, 8);
 }
 
+TEST(PolicyTest, BatchesAreAsLargeAsTheQueueAllowsWhereNoLossIsTolerated) {
+  const std::array buckets{with(kLinear, waiting(0, 40))};
+  Policy measuring = kPolicy;
+  measuring.tolerated_loss = -1;
+  EXPECT_EQ(std::get<Launch>(decide(measuring, {.buckets = buckets}, kStart)).count, 8);
+}
+
 TEST(PolicyTest, LargerBatchesAreTriedInStepsAsLongAsTheyPay) {
   EXPECT_EQ(launched(with(kLinear, waiting(0, 8), 0)).count, 8);
   EXPECT_EQ(launched(with(kLinear, waiting(0, 8), 1)).count, 2);
