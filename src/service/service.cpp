@@ -11,7 +11,9 @@
 
 #include "core/log.h"
 #include "pipeline/model_registry.h"
+#include "service/http/api_keys.h"
 #include "service/http/http_server.h"
+#include "service/kserve/grpc_server.h"
 #include "service/kserve/http_routes.h"
 #include "service/kserve/kserve_service.h"
 #include "service/kserve/repository.h"
@@ -141,7 +143,10 @@ class RunningService final : public Service {
   [[nodiscard]] Result<DetectorOptions> find(const std::string& name) const;
   [[nodiscard]] KserveOptions kserve_options();
   [[nodiscard]] Result<void> listen_http();
+  [[nodiscard]] Result<void> listen_grpc();
   [[nodiscard]] Result<void> listen_metrics();
+  // Empty where no keys are configured: every caller is allowed.
+  [[nodiscard]] std::function<bool(std::string_view)> key_check() const;
   void fill(ServiceGauges& gauges) const;
 
   ServiceOptions options_;
@@ -149,7 +154,9 @@ class RunningService final : public Service {
   Evidence evidence_;
   ModelRegistry registry_;
   KserveService kserve_;
+  std::unique_ptr<ApiKeys> keys_;  // of the doors that check for themselves: gRPC, DeepStack
   std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<HttpServer> metrics_;
   ServiceAddresses addresses_;
   bool drained_ = false;
@@ -182,10 +189,30 @@ Result<void> RunningService::listen_http() {
   add_kserve_routes(router, kserve_);
   add_rest_routes(router, {.models = rest_models(registry_),
                            .pictures_max = static_cast<std::size_t>(config.items_max),
-                           .deepstack = {}});
+                           .deepstack = {.check_key = key_check()}});
   http_ = SHOAL_TRY(HttpServer::create(http_options(config, config.http), std::move(router)));
   addresses_.http = shown(config.http, http_->port());
   http_->start();
+  return {};
+}
+
+std::function<bool(std::string_view)> RunningService::key_check() const {
+  if (!keys_) return nullptr;
+  return [keys = keys_.get()](std::string_view key) { return keys->allows(key); };
+}
+
+Result<void> RunningService::listen_grpc() {
+  const ServiceConfig& config = options_.config.service;
+  const Endpoint endpoint = endpoint_of(config.grpc);
+  GrpcOptions options;
+  options.address = endpoint.host;
+  options.port = endpoint.port;
+  options.tls = {config.tls_certificate, config.tls_key, config.tls_client_ca};
+  options.allows_key = key_check();
+  options.message_max = static_cast<std::size_t>(config.body_max_mib) << 20;
+  options.memory_max = static_cast<std::size_t>(config.bodies_max_mib) << 20;
+  grpc_ = SHOAL_TRY(GrpcServer::create(options, kserve_));
+  addresses_.grpc = shown(config.grpc, grpc_->port());
   return {};
 }
 
@@ -206,7 +233,9 @@ Result<void> RunningService::listen_metrics() {
 
 Result<void> RunningService::listen() {
   const ServiceConfig& config = options_.config.service;
+  if (!config.api_keys_file.empty()) keys_ = SHOAL_TRY(ApiKeys::load(config.api_keys_file));
   if (!config.http.empty()) SHOAL_TRY(listen_http());
+  if (!config.grpc.empty()) SHOAL_TRY(listen_grpc());
   if (!config.metrics.empty()) SHOAL_TRY(listen_metrics());
   return {};
 }
@@ -296,6 +325,7 @@ std::vector<std::string> RunningService::reload(const Config& config) {
   std::vector<std::string> lines;
   reload_models(config, lines);
   evidence_.reopen_log();
+  if (keys_) (void)keys_->reload();  // what is wrong with the file is said below
   for (HttpServer* server : {http_.get(), metrics_.get()}) {
     if (server == nullptr) continue;
     if (const Result<void> keys = server->reload_keys(); !keys) {
@@ -315,7 +345,9 @@ std::vector<std::string> RunningService::reload(const Config& config) {
 void RunningService::drain() {
   if (std::exchange(drained_, true)) return;
   const auto patience = options_.config.service.drain_timeout;
+  // The doors one after another: what one waits for, the other does not need.
   if (http_) http_->drain(patience);
+  if (grpc_) grpc_->drain(patience);
   registry_.close();
   // Scrapes go on while the doors drain.
   evidence_.set_gauges(nullptr);
