@@ -58,7 +58,9 @@ Result<void> add_files(DetectCall& started, InputTensor& input) {
                     shape[0] <= static_cast<std::int64_t>(kItemsMax);
   if (!fits) return wrong_shape(input);
   if (input.origin == BytesOrigin::kText) SHOAL_TRY(decode_text(input));
-  for (const auto& element : input.elements) started.items.push_back({.encoded = element, .pixels = {}});
+  for (const auto& element : input.elements) {
+    started.items.push_back({.encoded = element, .pixels = {}});
+  }
   return {};
 }
 
@@ -114,7 +116,9 @@ bool is_of_server(const CallItem& item) {
 class Writer {
  public:
   Writer(const Entry& entry, CallItems& items) : entry_(entry), items_(items) {
-    for (const CallItem& item : items) most_ = std::max(most_, item.outcome.detections.items.size());
+    for (const CallItem& item : items) {
+      most_ = std::max(most_, item.outcome.detections.items.size());
+    }
   }
 
   // REQUIRES: `name` is one of the entry's outputs.

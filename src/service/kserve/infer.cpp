@@ -147,10 +147,13 @@ Result<CallHandle> start_infer(const Entry& entry, std::shared_ptr<InferCall> ca
                                WorkerPool& pool, InferDone done) {
   // The call's own list from here on: names are checked before anything runs.
   call->outputs = SHOAL_TRY(chosen_outputs(entry, *call));
-  const auto flight = std::make_shared<Flight>(Flight{entry, call, std::move(done)});
-  const auto answered = [flight, &pool](CallItems items) {
+  // The lane gives the flight away when it calls, and holds nothing of it afterwards: the last
+  // owner of a model joins its lanes, so it must not be a lane.
+  const auto box = std::make_shared<std::shared_ptr<Flight>>(
+      std::make_shared<Flight>(Flight{entry, call, std::move(done)}));
+  const auto answered = [box, &pool](CallItems items) {
     auto kept = std::make_shared<CallItems>(std::move(items));
-    pool.post([flight, kept] { flight->done(write_answer(*flight, *kept)); });
+    pool.post([flight = std::move(*box), kept] { flight->done(write_answer(*flight, *kept)); });
   };
   if (entry.boxes) {
     DetectCall started = SHOAL_TRY(detect_call(call));

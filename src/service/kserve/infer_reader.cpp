@@ -259,7 +259,9 @@ class Handler {
   }
   bool misplaced(std::string_view what, error_code& ec) {
     if (where() == Where::kSkip) return true;
-    if (where() == Where::kNowhere) return fail(ec, fmt::format("expected an object, got {}", what));
+    if (where() == Where::kNowhere) {
+      return fail(ec, fmt::format("expected an object, got {}", what));
+    }
     if (where() == Where::kShape) return fail(ec, "shape: expected integers");
     if (where() == Where::kInputs || where() == Where::kOutputs) {
       return fail(ec, "expected objects as inputs and outputs");

@@ -16,8 +16,8 @@
 
 namespace shoal {
 
-// Settings of the trace by the names that Triton's clients know (trace_level, trace_rate, ...). In a
-// change, a name without values goes back to its default; telemetry's TraceSampler has both.
+// Settings of the trace by the names that Triton's clients know (trace_level, trace_rate, ...). In
+// a change, a name without values goes back to its default; telemetry's TraceSampler has both.
 using TraceValues = std::map<std::string, std::vector<std::string>>;
 
 // `model` is an entry's name, or "" for the whole service. set() returns what holds afterwards.

@@ -17,7 +17,7 @@ namespace {
 std::string registry_name(const ModelAccess& models, std::string_view name) {
   const std::vector<ModelStatus> known = models.index();
   const auto is_known = [&](std::string_view one) {
-    return std::ranges::any_of(known, [&](const ModelStatus& status) { return status.name == one; });
+    return std::ranges::find(known, one, &ModelStatus::name) != known.end();
   };
   if (!is_known(name) && name.ends_with(kBoxesSuffix)) {
     const std::string_view stem = name.substr(0, name.size() - kBoxesSuffix.size());
@@ -85,7 +85,7 @@ Result<void> load_model(const KserveService& service, std::string_view name,
       config = &value;
     } else if (key.starts_with("file:")) {
       return Error{ErrorCode::kUnsupported,
-                   "model files cannot be sent in a load request: put the model into the repository"};
+                   "model files cannot be sent in a load request: put them into the repository"};
     } else {
       return Error{ErrorCode::kInvalidArgument,
                    fmt::format("unknown parameter \"{}\"; load takes config", key.substr(0, 100))};

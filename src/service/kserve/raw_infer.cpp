@@ -27,7 +27,9 @@ Result<void> name_the_nameless(InputTensor& input, const TensorDescription& expe
   }
   input.name = expected.name;
   input.shape = {static_cast<std::int64_t>(input.data.size() / item)};
-  for (int axis = 0; axis < expected.shape.rank; ++axis) input.shape.push_back(expected.shape[axis]);
+  for (int axis = 0; axis < expected.shape.rank; ++axis) {
+    input.shape.push_back(expected.shape[axis]);
+  }
   return {};
 }
 
