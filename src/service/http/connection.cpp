@@ -1,4 +1,5 @@
-// What co_await answers is named before it is used: g++ 12.2 makes bad code of conditions that wait.
+// What co_await answers is named before it is used: g++ 12.2 makes bad code of conditions that
+// wait.
 #include "service/http/connection.h"
 
 #include <fmt/format.h>
@@ -8,7 +9,6 @@
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cstring>
 #include <exception>
 
 #include "core/log.h"
@@ -24,7 +24,6 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using Phase = RequestReader::Phase;
 
-constexpr std::size_t kReceiveStep = 4096;  // a head with a little; what an idle connection keeps
 constexpr std::size_t kBodyStep = std::size_t{64} << 10;
 // Of a refused request: a body up to this is read over, so that the connection goes on.
 constexpr std::uint64_t kSkipMax = std::uint64_t{64} << 10;
@@ -45,26 +44,6 @@ HttpResponse to_response(const HttpRefusal& refusal) {
 }
 
 }  // namespace
-
-void ReceiveBuffer::take(std::size_t count) {
-  begin_ += count;
-  if (begin_ != end_ || lent_) return;
-  begin_ = end_ = 0;
-  if (data_.size() > kReceiveStep) std::vector<char>().swap(data_);
-}
-
-std::span<char> ReceiveBuffer::room(std::size_t capacity) {
-  if (begin_ > 0 && end_ == data_.size()) {
-    std::memmove(data_.data(), data_.data() + begin_, end_ - begin_);
-    end_ -= begin_;
-    begin_ = 0;
-  }
-  if (end_ == data_.size() && data_.size() < capacity) {
-    data_.resize(std::min(capacity, std::max(kReceiveStep, 4 * data_.size())));
-  }
-  lent_ = end_ < data_.size();
-  return {data_.data() + end_, data_.size() - end_};
-}
 
 Connection::Connection(std::uint64_t id, std::string client, std::unique_ptr<Transport> transport,
                        asio::any_io_executor executor, std::weak_ptr<void> context,
@@ -167,7 +146,7 @@ Connection::Task Connection::serve_request() {
 Connection::Task Connection::read_head(RequestReader& reader) {
   const HttpOptions& options = shared_->options;
   // Room for a head that is too long by one byte, so that it is seen to be.
-  const std::size_t capacity = options.header_max + kReceiveStep;
+  const std::size_t capacity = options.header_max + ReceiveBuffer::kStep;
   bool begun = !in_.empty();
   if (!begun) received_at_ = Clock::now();
   TimePoint deadline = received_at_ + options.idle_timeout;
@@ -316,7 +295,7 @@ Connection::Task Connection::await_answer(AnswerSlot& slot, HttpResponse& respon
       co_return false;
     }
     // Watches for the client going away; what else comes is the beginning of its next request.
-    start_read(shared_->options.header_max + kReceiveStep);
+    start_read(shared_->options.header_max + ReceiveBuffer::kStep);
     co_await wait(TimePoint::max());
   }
 }

@@ -13,13 +13,13 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "service/http/api_keys.h"
 #include "service/http/body_budget.h"
 #include "service/http/connection_table.h"
 #include "service/http/http_server.h"
 #include "service/http/pending_exchange.h"
+#include "service/http/receive_buffer.h"
 #include "service/http/request_reader.h"
 #include "service/http/transport.h"
 
@@ -42,27 +42,6 @@ struct HttpShared {
   std::atomic<std::uint64_t> requests = 0;
   std::atomic<std::uint64_t> refused = 0;
   std::atomic<std::uint64_t> aborted = 0;
-};
-
-// Bytes received and not yet taken.
-class ReceiveBuffer {
- public:
-  [[nodiscard]] std::string_view bytes() const { return {data_.data() + begin_, end_ - begin_}; }
-  [[nodiscard]] bool empty() const { return begin_ == end_; }
-  void take(std::size_t count);
-  // Room after the bytes, within `capacity` in all; empty where that is used up. Ends with a call of
-  // received(), until which the room stays where it is.
-  [[nodiscard]] std::span<char> room(std::size_t capacity);
-  void received(std::size_t count) {
-    end_ += count;
-    lent_ = false;
-  }
-
- private:
-  std::vector<char> data_;
-  bool lent_ = false;  // room() was given out: nothing may move until received()
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
 };
 
 class Connection final : public Closable, public std::enable_shared_from_this<Connection> {

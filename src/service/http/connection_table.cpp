@@ -67,8 +67,9 @@ void ConnectionTable::set(std::uint64_t id, ConnectionState state) {
   entry.state = state;
   // A request that came in just before it was to close is served: it counts again.
   if (counted || state == ConnectionState::kActive) count_in(entry);
-  if (state == ConnectionState::kIdle) list(id, entry, idle_.end());
-  if (state == ConnectionState::kClosing) list(id, entry, idle_.begin());
+  // One that does not count makes no room by closing.
+  if (entry.counted && state == ConnectionState::kIdle) list(id, entry, idle_.end());
+  if (entry.counted && state == ConnectionState::kClosing) list(id, entry, idle_.begin());
   if (busy_ == 0) changed_.notify_all();
 }
 

@@ -1,5 +1,5 @@
-// For tests of the server: a server on a free port with a few routes, and a client of plain blocking
-// sockets that sends exactly the bytes it is given.
+// For tests of the server: a server on a free port with a few routes, and a client of plain
+// blocking sockets that sends exactly the bytes it is given.
 #pragma once
 
 #include <arpa/inet.h>

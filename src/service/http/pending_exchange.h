@@ -1,5 +1,5 @@
-// A request that waits for its answer: what the handler holds (PendingExchange), what the connection
-// holds (AnswerSlot), and the lock between their threads.
+// A request that waits for its answer: what the handler holds (PendingExchange), what the
+// connection holds (AnswerSlot), and the lock between their threads.
 #pragma once
 
 #include <functional>
