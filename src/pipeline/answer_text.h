@@ -15,7 +15,7 @@ namespace shoal {
 
 // Appends the JSON object of one answer: append_answer_json of the sinks, which says its shape.
 //
-// Cost     about 1 us and 0.6 us a detection.
+// Cost     about 0.5 us, and 0.5 us a detection.
 void append_answer_text(fmt::memory_buffer& out, const Outcome& outcome,
                         const std::vector<std::string>& class_names);
 
@@ -34,7 +34,7 @@ class AnswerPainter {
   //
   // REQUIRES: outcome.pixels hold the picture; no error.
   // Errors   kInternal (no pixels, the encoder failed), kOutOfMemory.
-  // Cost     about 5 ms a megapixel, and 0.1 ms a label.
+  // Cost     about 2.5 ms a megapixel with ten boxes.
   [[nodiscard]] Result<std::string> jpeg(Outcome& outcome,
                                          const std::vector<std::string>& class_names);
 

@@ -5,7 +5,7 @@ import base64
 import io
 import json
 import shutil
-import subprocess
+import socket
 
 import numpy as np
 import pytest
@@ -213,6 +213,27 @@ def test_priorities_are_served(door, boards, expected):
     for priority in ("realtime", "high", "normal", "low"):
         answer = door.post(f"/v1/detect?priority={priority}", boards[0].read_bytes())
         assert without_cost(answer.json) == expected[0], priority
+
+
+def executions(door):
+    (stats,) = door.get("/v2/models/pcb_boxes/stats").json["model_stats"]
+    return stats["inference_count"]
+
+
+def test_clients_that_leave_do_not_cost_the_network(door, boards, expected):
+    """64 clients send a picture and are gone; the one that stays gets its answer."""
+    data = boards[0].read_bytes()
+    head = (f"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+            f"Content-Length: {len(data)}\r\n\r\n").encode()
+    before = executions(door)
+    gone = [socket.create_connection((door.host, door.port), timeout=30) for _ in range(64)]
+    for client in gone:
+        client.sendall(head + data)
+    for client in gone:
+        client.close()
+    answer = door.post("/v1/detect", data)
+    assert without_cost(answer.json) == expected[0]
+    assert executions(door) - before < 60, "some had left before their turn, and were dropped"
 
 
 def test_models_health_and_the_page_are_served(door):

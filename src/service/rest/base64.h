@@ -16,7 +16,7 @@ class Base64Decoder {
   // Errors   corrupt_input, with the position in the whole text: a character outside the alphabet
   //          (white space and the URL-safe '-' and '_' too), text behind the padding, padding where
   //          a group cannot end, bits behind the last byte that are not zero.
-  // Cost     about 1 ns a character.
+  // Cost     about 0.4 ns a character.
   [[nodiscard]] Result<void> feed(std::string_view text, std::vector<std::uint8_t>& bytes);
   // Errors   corrupt_input: the text ends within a group of four.
   [[nodiscard]] Result<void> finish() const;

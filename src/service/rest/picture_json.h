@@ -25,7 +25,7 @@ struct JsonPictures {
 // Errors   of the whole body: invalid_argument (not JSON, not one object, neither or both of the
 //          fields, a field of another name or twice, something that is not a string, no pictures,
 //          nested deeper than the two levels there are), out_of_memory (more than `pictures_max`).
-// Cost     one pass, about 2 ns a byte; memory: the decoded bytes.
+// Cost     one pass, about 0.4 ns a byte; memory: the decoded bytes.
 [[nodiscard]] Result<JsonPictures> parse_picture_json(std::string_view body,
                                                       std::size_t pictures_max);
 

@@ -229,10 +229,10 @@ TEST_F(RestRoutesTest, ClassesAreKeptByNumberAndName) {
 
 TEST_F(RestRoutesTest, OptionsThatCannotBeAreRefused) {
   for (const char* query :
-       {"conf=2", "conf=1.0000000000000002", "conf=-0.1", "conf=nan", "conf=", "conf=0.5x", "conf=+0.5", "classes=3",
-        "classes=-1", "classes=opne", "classes=", "classes=0,", "format=png", "priority=urgent",
-        "timeout_ms=0", "timeout_ms=-1", "timeout_ms=1.5", "timeout_ms=86400001",
-        "timeout_ms=99999999999999999999", "cnof=0.5", "=", "conf"}) {
+       {"conf=2", "conf=1.0000000000000002", "conf=-0.1", "conf=nan", "conf=", "conf=0.5x",
+        "conf=+0.5", "classes=3", "classes=-1", "classes=opne", "classes=", "classes=0,",
+        "format=png", "priority=urgent", "timeout_ms=0", "timeout_ms=-1", "timeout_ms=1.5",
+        "timeout_ms=86400001", "timeout_ms=99999999999999999999", "cnof=0.5", "=", "conf"}) {
     const auto response = post(std::string("/v1/detect?") + query, "", "x");
     EXPECT_EQ(response.status, 400) << query;
     EXPECT_EQ(code_of(response), "invalid_argument") << query;
