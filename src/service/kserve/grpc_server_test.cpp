@@ -1,5 +1,6 @@
 // Goal: every rpc answers as clients expect, and calls that are cancelled, late, too many or too
-// large end as the protocol says. Method: the real server on a free port, a C++ client, a fake host.
+// large end as the protocol says. Method: the real server on a free port, a C++ client, a fake
+// host.
 #include "service/kserve/grpc_server.h"
 
 #include <grpcpp/grpcpp.h>

@@ -51,7 +51,8 @@ class FakeExchange final : public HttpExchange {
   // The client goes away.
   void leave() {
     std::unique_lock lock(mutex_);
-    ASSERT_TRUE(changed_.wait_for(lock, std::chrono::seconds(10), [&] { return aborted_ != nullptr; }));
+    ASSERT_TRUE(changed_.wait_for(lock, std::chrono::seconds(10),
+                                  [&] { return aborted_ != nullptr; }));
     aborted_();
   }
 
@@ -195,7 +196,8 @@ TEST_F(HttpRoutesTest, InferenceInBinary) {
 }
 
 TEST_F(HttpRoutesTest, ALargeRequestIsReadBesideTheServersThreads) {
-  std::string body = R"({"inputs":[{"name":"images","datatype":"FP32","shape":[20000,2,3],"data":[0)";
+  std::string body =
+      R"({"inputs":[{"name":"images","datatype":"FP32","shape":[20000,2,3],"data":[0)";
   for (int i = 1; i < 120'000; ++i) body += ",1";
   const HttpResponse response = ask("POST", "/v2/models/net/infer", body + "]}]}");
   EXPECT_EQ(response.status, 400);

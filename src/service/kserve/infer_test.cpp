@@ -122,15 +122,15 @@ TEST_F(InferTest, TheRawEntryRefusesWhatItsFileDoesNotDeclare) {
   const std::string six = floats({1, 2, 3, 4, 5, 6});
   EXPECT_TRUE(has(refused("net", tensor("x", WireType::kFp32, {1, 2, 3}, six)), "called images"));
   EXPECT_TRUE(has(refused("net", tensor("images", WireType::kFp64, {1, 1, 3}, six)), "FP32"));
-  EXPECT_TRUE(has(refused("net", tensor("images", WireType::kFp32, {1, 3, 2}, six)), "[-1, 2, 3]"));
-  EXPECT_TRUE(has(refused("net", tensor("images", WireType::kFp32, {2, 3}, six)), "[-1, 2, 3]"));
-  EXPECT_TRUE(has(refused("net", tensor("images", WireType::kFp32, {0, 2, 3}, "")), "at least one"));
-  EXPECT_TRUE(has(refused("net", tensor("images", WireType::kFp32, {1, 2, 3}, six), {{.name = "y"}}),
-                  "sum, twice"));
-  EXPECT_TRUE(has(refused("net", tensor("images", WireType::kFp32, {1, 2, 3}, six),
-                          {{.name = "sum"}, {.name = "sum"}}),
-                  "twice"));
-  EXPECT_TRUE(has(refused("nothing", tensor("images", WireType::kFp32, {1, 2, 3}, six)), "nothing"));
+  const auto with = [&](Axes shape, std::string bytes, std::vector<RequestedOutput> wanted = {}) {
+    return refused("net", tensor("images", WireType::kFp32, shape, bytes), wanted);
+  };
+  EXPECT_TRUE(has(with({1, 3, 2}, six), "[-1, 2, 3]"));
+  EXPECT_TRUE(has(with({2, 3}, six), "[-1, 2, 3]"));
+  EXPECT_TRUE(has(with({0, 2, 3}, ""), "at least one"));
+  EXPECT_TRUE(has(with({1, 2, 3}, six, {{.name = "y"}}), "it has sum, twice"));
+  EXPECT_TRUE(has(with({1, 2, 3}, six, {{.name = "sum"}, {.name = "sum"}}), "asked for twice"));
+  EXPECT_TRUE(has(refused("no", tensor("images", WireType::kFp32, {1, 2, 3}, six)), "no model"));
 }
 
 TEST_F(InferTest, AFailedItemFailsTheRawCall) {
@@ -274,8 +274,9 @@ TEST_F(InferTest, ClassificationOfScoresNamesClasses) {
   EXPECT_EQ(answer->outputs[0].shape, (Axes{2, 2}));
   EXPECT_EQ(texts_of(answer->outputs[0]),
             (std::vector<std::string>{"0.900000:0:cat", "0.800000:1:d'og", "0.900000:0:cat", ""}));
-  EXPECT_TRUE(has(refused("net_boxes", files({1}, {"\1"}), {{.name = "error", .classification = 1}}),
-                  "classification does not apply"));
+  const std::string text =
+      refused("net_boxes", files({1}, {"\1"}), {{.name = "error", .classification = 1}});
+  EXPECT_TRUE(has(text, "classification does not apply")) << text;
 }
 
 TEST_F(InferTest, ClassificationPutsWhatIsNoNumberLast) {

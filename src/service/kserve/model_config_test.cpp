@@ -3,6 +3,7 @@
 #include "service/kserve/model_config.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -33,9 +34,7 @@ sequence_batching { }
 class RepositoryTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder = fs::temp_directory_path() /
-             ("shoal_repository_" + std::to_string(::testing::UnitTest::GetInstance()->random_seed())
-              + "_" + std::to_string(getpid()));
+    folder = fs::temp_directory_path() / ("shoal_repository_" + std::to_string(getpid()));
     fs::remove_all(folder);
     fs::create_directories(folder);
   }
