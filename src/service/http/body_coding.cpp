@@ -27,6 +27,15 @@ int hex_digit(char letter) {
   return -1;
 }
 
+// Fields that say where a message ends or who gets it come too late in a trailer (RFC 9110 6.5.1);
+// somebody else who reads this connection might heed them.
+bool may_trail(std::string_view line) {
+  const std::string name = lower_case(line.substr(0, line.find(':')));
+  constexpr std::string_view kNever[] = {"content-length", "transfer-encoding", "host",
+                                         "connection",     "proxy-connection",  "content-encoding"};
+  return std::ranges::find(kNever, name) == std::end(kNever);
+}
+
 bool is_control(char letter) {
   const auto byte = static_cast<unsigned char>(letter);
   return (byte < 0x20 && letter != '\t') || byte == 0x7f;
@@ -82,7 +91,9 @@ Result<void> ChunkDecoder::frame(char letter) {
       return {};
     case At::kTrailerFeed:
       if (letter != '\n') return bad_chunk("CR without LF in the trailers");
-      if (!trailer_.empty() && !is_field_line(trailer_)) return bad_chunk("a trailer is no field");
+      if (!trailer_.empty() && (!is_field_line(trailer_) || !may_trail(trailer_))) {
+        return bad_chunk("a trailer that is no field, or one that may not come so late");
+      }
       at_ = trailer_.empty() ? At::kDone : At::kTrailer;
       trailer_.clear();
       return {};

@@ -74,7 +74,8 @@ TEST(HttpLimits, AChunkedBodyIsRefusedWhereItPassesTheLimit) {
   EXPECT_EQ(client.answer().status, 413);
   EXPECT_TRUE(client.is_closed());
   RawClient announced(test.port);
-  announced.send("POST /size HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\n");
+  announced.send(
+      "POST /size HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\n");
   EXPECT_EQ(announced.answer().status, 413);
 }
 

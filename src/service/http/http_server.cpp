@@ -56,9 +56,9 @@ Result<tcp::endpoint> endpoint_of(const HttpOptions& options) {
   if (!address.is_loopback() && !guarded) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("HTTP address '{}' can be reached from other machines, and nobody"
-                             " would be asked for a key: set api_keys_file (a line is what `printf %s KEY"
-                             " | sha256sum` prints), or tls.certificate with tls.client_ca, or"
-                             " listen on 127.0.0.1",
+                             " would be asked for a key: set api_keys_file (a line is what"
+                             " `printf %s KEY | sha256sum` prints), or tls.certificate with"
+                             " tls.client_ca, or listen on 127.0.0.1",
                              options.address)};
   }
   return tcp::endpoint(address, options.port);
