@@ -59,7 +59,8 @@ TEST(MultipartTest, PartsAreViewsOfTheBody) {
 }
 
 TEST(MultipartTest, BytesThatLookLikeFramesAreBytes) {
-  const std::string bytes("\r\n--\r\n\r\n------x7MA4YWx\r\n\n------x7MA4YWxk\0--", 46);
+  static constexpr char kBytes[] = "\r\n--\r\n\r\n------x7MA4YWx\r\n\n------x7MA4YWxk\0--";
+  const std::string bytes(kBytes, sizeof kBytes - 1);
   const std::string body =
       form("@|Content-Disposition: form-data; name=a||") + bytes + form("|@--");
   const auto parts = parse_form(body, kBoundary, {});
