@@ -58,7 +58,7 @@ class MemoryCeiling {
   [[nodiscard]] Duration quiet() const { return quiet_; }
 
  private:
-  const int most_;
+  int most_;
   int ceiling_;
   int proven_;             // the ceiling before it last grew
   int lowest_said_ = most_;

@@ -1,9 +1,11 @@
 // Header, limits, scale, decoder, orientation: in this order for every picture.
 #include "decode/picture_decoder.h"
 
+#include <cerrno>
 #include <limits>
 #include <utility>
 
+#include "core/memory_guard.h"
 #include "decode/ffmpeg_picture.h"
 #include "decode/jpeg_decoder.h"
 #include "decode/orientation.h"
@@ -55,10 +57,14 @@ struct PictureDecoder::State {
     SHOAL_TRY(check_limits(header.size, options.limits));
     SHOAL_TRY(check_complete(header, bytes));
     frame.media_time.reset();
+    // A failed allocation inside a decoder often comes out as damaged data, or as a picture that
+    // lacks something. The C library leaves ENOMEM behind, whatever the decoder makes of it.
+    errno = 0;
     const bool is_jpeg = header.format == PictureFormat::kJpeg;
     auto damaged = is_jpeg
                        ? jpeg.decode(frame, bytes, header, scale_for(header, options.buckets))
                        : ffmpeg.decode(frame, bytes, header, options.limits.pixels_max);
+    if (errno == ENOMEM) return Error{ErrorCode::kOutOfMemory, "decoding: memory is short"};
     if (!damaged) return std::move(damaged).error();
     frame.source_size = upright(is_jpeg ? header.size : frame.size, header.orientation);
     SHOAL_TRY(turn_upright(frame, scratch, header.orientation));
@@ -78,9 +84,11 @@ Result<Size> PictureDecoder::probe(std::span<const std::uint8_t> bytes) {
 
 Result<DecodeReport> PictureDecoder::decode(Frame& frame, std::span<const std::uint8_t> bytes,
                                             std::string_view name, const DecodeOptions& options) {
-  auto report = state_->decode(frame, bytes, options);
+  auto report = guarding_memory("decoding", [&] { return state_->decode(frame, bytes, options); });
   if (report) return report;
-  return Error{report.error().code, std::string(name) + ": " + report.error().message};
+  return guarding_memory(name, [&]() -> Result<DecodeReport> {
+    return Error{report.error().code, std::string(name) + ": " + report.error().message};
+  });
 }
 
 }  // namespace shoal

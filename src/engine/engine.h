@@ -60,11 +60,14 @@ class InferLane {
   // Where preprocess writes picture `slot` of the next run: u8 [h, w, 3] of the bucket, packed, in
   // the model's channel order. REQUIRES: slot < batch_max.
   [[nodiscard]] virtual std::span<std::uint8_t> input(std::size_t bucket, int slot) = 0;
-  // Runs slots 0 .. count-1. An Error concerns the whole run; the lane stays usable unless the
-  // code is kDeviceLost.
-  [[nodiscard]] virtual Result<void> run(std::size_t bucket, int count) = 0;
-  // The outputs of `slot` of the last run, f32, in the order of the model description; valid
-  // until the next run.
+  // Runs slots first .. first+count-1; the others keep their inputs and outputs. An Error concerns
+  // the whole run, whose inputs stay; the lane stays usable unless the code is kDeviceLost.
+  [[nodiscard]] virtual Result<void> run_slots(std::size_t bucket, int first, int count) = 0;
+  [[nodiscard]] Result<void> run(std::size_t bucket, int count) {
+    return run_slots(bucket, 0, count);
+  }
+  // The outputs of `slot` of its last run, f32, in the order of the model description; valid
+  // until the next run of that slot or of another bucket.
   [[nodiscard]] virtual HeadView outputs(std::size_t bucket, int slot) const = 0;
 };
 

@@ -219,7 +219,8 @@ void Lane::run_in_parts(Times& times) {
       ceilings_.failed(batch_.bucket, part, Clock::now());
       if (part > 1 || !again) {
         again = part == 1;
-        size = std::max(1, part / 2);
+        // Another lane may have learned more meanwhile.
+        size = std::clamp(part / 2, 1, ceilings_.allowed(batch_.bucket, Clock::now()));
         continue;
       }
     }

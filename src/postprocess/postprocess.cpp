@@ -99,11 +99,12 @@ void Postprocess::prepare(std::size_t batch_size) {
   const auto candidates = static_cast<std::size_t>(options_.max_candidates);
   const std::size_t kept = std::min(candidates, static_cast<std::size_t>(options_.max_det));
   nms_scratch_.reserve(candidates, static_cast<std::size_t>(head_.class_count), kept);
-  if (batch_size <= candidates_.size()) return;
+  if (batch_size <= prepared_) return;
   candidates_.resize(batch_size);
   kept_.resize(batch_size);
   for (Candidates& one : candidates_) one.reserve(candidates);
   for (Kept& one : kept_) one.indices.reserve(kept);
+  prepared_ = batch_size;  // last: what threw on the way is done again
 }
 
 Result<void> Postprocess::run(std::span<Detections> out, std::span<const HeadView> heads,

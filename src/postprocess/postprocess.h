@@ -64,6 +64,7 @@ class Postprocess {
   BoxDecodeScratch decode_scratch_;
   NmsScratch nms_scratch_;
   std::vector<Candidates> candidates_;  // [batch]
+  std::size_t prepared_ = 0;            // pictures that the columns have room for
   std::vector<Kept> kept_;              // [batch]
 };
 

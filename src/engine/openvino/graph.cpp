@@ -64,6 +64,16 @@ ov::Core& openvino_core() {
   return core;
 }
 
+bool is_out_of_memory(const std::exception& error) {
+  if (errno == ENOMEM) return true;
+  const std::string_view what = error.what();
+  for (const std::string_view sign : {"bad_alloc", "out_of_memory", "out of memory",
+                                      "could not allocate", "Failed to allocate"}) {
+    if (what.find(sign) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
 std::string reason_of(const std::exception& error) {
   // OpenVINO stacks "Exception from file:line:" and the failed assertion above the reason.
   std::string_view text = error.what();

@@ -2,6 +2,7 @@
 // graph, and exceptions turned into Errors. Included only by the files of this folder.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/memory_guard.h"
 #include "core/tensor.h"
 #include "engine/engine_load.h"
 #include "shoal/result.h"
@@ -25,17 +27,26 @@ using GraphPointer = std::shared_ptr<ov::Model>;
 // The line of an OpenVINO exception that says what is wrong, without source locations.
 [[nodiscard]] std::string reason_of(const std::exception& error);
 
+// Whether an exception of OpenVINO hides a failed allocation: it wraps what its threads throw,
+// oneDNN answers with a status, and the text itself may be cut for want of memory. Reads errno,
+// where malloc leaves ENOMEM; the caller has cleared it.
+[[nodiscard]] bool is_out_of_memory(const std::exception& error);
+
 // Runs `body` (returning Result<T>) and turns what it throws into an Error "context: reason".
 template <typename Body>
 [[nodiscard]] auto catching(ErrorCode code, std::string_view context, Body&& body)
     -> decltype(body()) {
-  try {
-    return std::forward<Body>(body)();
-  } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kOutOfMemory, std::string(context) + ": memory is short"};
-  } catch (const std::exception& error) {
-    return Error{code, std::string(context) + ": " + reason_of(error)};
-  }
+  return guarding_memory(context, [&]() -> decltype(body()) {
+    errno = 0;
+    try {
+      return std::forward<Body>(body)();
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception& error) {
+      if (is_out_of_memory(error)) return out_of_memory(context);
+      return Error{code, std::string(context) + ": " + reason_of(error)};
+    }
+  });
 }
 
 struct GraphFile {

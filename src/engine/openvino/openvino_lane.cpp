@@ -107,34 +107,36 @@ std::span<std::uint8_t> OpenVinoLane::input(std::size_t bucket, int slot) {
   return {begin + chosen.picture_bytes * static_cast<std::size_t>(slot), chosen.picture_bytes};
 }
 
-Result<void> OpenVinoLane::run(std::size_t bucket, int count) {
+Result<void> OpenVinoLane::run_slots(std::size_t bucket, int first, int count) {
   if (bucket >= buckets_.size()) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("bucket {} of a lane with {} buckets", bucket, buckets_.size())};
   }
-  if (count < 1 || count > batch_max_) {
+  if (first < 0 || count < 1 || first + count > batch_max_) {
     return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("a batch of {} pictures; this lane takes 1 to {}", count,
-                             batch_max_)};
+                 fmt::format("a batch of {} pictures from slot {}; this lane takes 1 to {}", count,
+                             first, batch_max_)};
   }
   return catching(ErrorCode::kInternal, "OpenVINO inference", [&]() -> Result<void> {
-    run_all(buckets_[bucket], batch_max_, count);
+    run_all(buckets_[bucket], batch_max_, first, count);
     return {};
   });
 }
 
-void OpenVinoLane::run_all(Bucket& bucket, int batch_max, int count) {
+void OpenVinoLane::run_all(Bucket& bucket, int batch_max, int first, int count) {
   if (bucket.batched && count == batch_max) {
     bucket.batched->infer();
     return;
   }
   if (count == 1) {
-    bucket.singles.front().infer();
+    bucket.singles[static_cast<std::size_t>(first)].infer();
     return;
   }
   // All at once: the streams never wait for this thread between two pictures, and streams that
   // other lanes leave idle help out. On a loaded machine that is worth up to half the rate.
-  const auto requests = std::span(bucket.singles).first(static_cast<std::size_t>(count));
+  const auto requests = std::span(bucket.singles)
+                            .subspan(static_cast<std::size_t>(first),
+                                     static_cast<std::size_t>(count));
   std::size_t started = 0;
   std::exception_ptr failure;
   try {

@@ -23,7 +23,7 @@ class OpenVinoLane final : public InferLane {
   OpenVinoLane(const std::vector<CompiledBucket>& buckets, int batch_max, Pool& pool);
 
   std::span<std::uint8_t> input(std::size_t bucket, int slot) override;
-  Result<void> run(std::size_t bucket, int count) override;
+  Result<void> run_slots(std::size_t bucket, int first, int count) override;
   HeadView outputs(std::size_t bucket, int slot) const override;
 
  private:
@@ -44,7 +44,7 @@ class OpenVinoLane final : public InferLane {
   };
   static Places plan_bucket(const CompiledBucket& compiled, int batch_max, ArenaPlan& plan);
   Bucket make_bucket(const CompiledBucket& compiled, const Places& places) const;
-  static void run_all(Bucket& bucket, int batch_max, int count);
+  static void run_all(Bucket& bucket, int batch_max, int first, int count);
 
   const int batch_max_;
   Arena arena_;

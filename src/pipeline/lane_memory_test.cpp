@@ -1,0 +1,375 @@
+// Goal: an allocation that fails, whichever it is, changes no result: the batch is run in parts, or
+// one item says that memory is short; the ceiling is remembered, said once, and lanes stay usable.
+// Method: a real network; every k-th allocation of a run made to fail, one after the other; and a
+// fake engine that refuses runs above a size.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/failing_allocations.h"
+#include "engine/engine_load.h"
+#include "pipeline/fake_engine_for_test.h"
+#include "pipeline/lane_pool.h"
+#include "pipeline/request_pool.h"
+
+namespace shoal {
+namespace {
+
+constexpr std::size_t kItems = 6;
+
+// Spares OpenVINO from failing allocations while it runs.
+class SparedLane final : public InferLane {
+ public:
+  explicit SparedLane(std::unique_ptr<InferLane> inner) : inner_(std::move(inner)) {}
+  std::span<std::uint8_t> input(std::size_t bucket, int slot) override {
+    return inner_->input(bucket, slot);
+  }
+  Result<void> run_slots(std::size_t bucket, int first, int count) override {
+    const SparedAllocations spared;
+    return inner_->run_slots(bucket, first, count);
+  }
+  HeadView outputs(std::size_t bucket, int slot) const override {
+    return inner_->outputs(bucket, slot);
+  }
+
+ private:
+  std::unique_ptr<InferLane> inner_;
+};
+
+// A loaded engine used by one LanePool after another, so that each has fresh lanes.
+class SharedEngine final : public Engine {
+ public:
+  explicit SharedEngine(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
+  const ModelDescription& model() const override { return engine_->model(); }
+  std::span<const Size> buckets() const override { return engine_->buckets(); }
+  int batch_max() const override { return engine_->batch_max(); }
+  int lane_count() const override { return engine_->lane_count(); }
+  Precision precision() const override { return engine_->precision(); }
+  std::string summary() const override { return engine_->summary(); }
+  Result<std::unique_ptr<InferLane>> create_lane() override {
+    auto lane = SHOAL_TRY(engine_->create_lane());
+    return std::unique_ptr<InferLane>(std::make_unique<SparedLane>(std::move(lane)));
+  }
+
+ private:
+  std::shared_ptr<Engine> engine_;
+};
+
+std::vector<std::uint8_t> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// A BMP of noise.
+std::vector<std::uint8_t> bitmap(int width, int height, std::uint32_t seed) {
+  const auto row = static_cast<std::uint32_t>((width * 3 + 3) / 4 * 4);
+  const std::uint32_t pixels = row * static_cast<std::uint32_t>(height);
+  std::vector<std::uint8_t> bytes(54 + pixels);
+  const auto put = [&](std::size_t at, std::uint32_t value, int size) {
+    for (int i = 0; i < size; ++i) bytes[at + static_cast<std::size_t>(i)] =
+        static_cast<std::uint8_t>(value >> (8 * i));
+  };
+  bytes[0] = 'B';
+  bytes[1] = 'M';
+  put(2, 54 + pixels, 4);
+  put(10, 54, 4);
+  put(14, 40, 4);
+  put(18, static_cast<std::uint32_t>(width), 4);
+  put(22, static_cast<std::uint32_t>(height), 4);
+  put(26, 1, 2);
+  put(28, 24, 2);
+  put(34, pixels, 4);
+  std::uint32_t state = seed * 2654435761U + 1U;
+  for (std::size_t i = 54; i < bytes.size(); ++i) {
+    state = state * 1664525U + 1013904223U;
+    bytes[i] = static_cast<std::uint8_t>(state >> 24U);
+  }
+  return bytes;
+}
+
+// Sends the same items again and again, and keeps the answers. Allocates nothing in complete().
+class Door final : public Completion {
+ public:
+  explicit Door(std::vector<std::vector<std::uint8_t>> items) : items_(std::move(items)) {
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      requests_.push_back(std::make_unique<Request>());
+      requests_.back()->outcome.detections.items.reserve(300);
+      requests_.back()->packet.name = "item";
+    }
+  }
+
+  void send(LanePool& lanes) {
+    std::vector<std::unique_ptr<Request>> ready;
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      auto request = std::move(requests_[i]);
+      RequestPool::renew(*request);
+      request->work = Work::kEncoded;
+      request->borrowed = items_[i];
+      request->sequence = i;
+      request->completion = this;
+      request->started = Clock::now();
+      ready.push_back(std::move(request));
+    }
+    for (auto& request : ready) lanes.submit(std::move(request), Overflow::kReject);
+    std::unique_lock lock(mutex_);
+    const bool all = done_.wait_for(lock, std::chrono::seconds(60),
+                                    [this] { return answered_ == items_.size(); });
+    ASSERT_TRUE(all) << "answered " << answered_ << " of " << items_.size();
+    answered_ = 0;
+  }
+
+  void complete(std::unique_ptr<Request> request) noexcept override {
+    const std::lock_guard lock(mutex_);
+    const std::size_t index = request->sequence;
+    twice_ = twice_ || requests_[index] != nullptr;
+    requests_[index] = std::move(request);
+    if (++answered_ == items_.size()) done_.notify_one();
+  }
+
+  [[nodiscard]] const Outcome& outcome(std::size_t i) const { return requests_[i]->outcome; }
+  [[nodiscard]] std::size_t size() const { return items_.size(); }
+  [[nodiscard]] bool twice() const { return twice_; }
+
+ private:
+  const std::vector<std::vector<std::uint8_t>> items_;
+  std::vector<std::unique_ptr<Request>> requests_;
+  std::mutex mutex_;
+  std::condition_variable done_;
+  std::size_t answered_ = 0;
+  bool twice_ = false;
+};
+
+using Answers = std::vector<std::vector<Detection>>;
+
+Answers answers_of(const Door& door) {
+  Answers answers;
+  for (std::size_t i = 0; i < door.size(); ++i) {
+    answers.push_back(door.outcome(i).detections.items);
+  }
+  return answers;
+}
+
+bool same(const std::vector<Detection>& a, const std::vector<Detection>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Detection& x, const Detection& y) {
+                      return x.class_id == y.class_id && x.confidence == y.confidence &&
+                             x.box.x1 == y.box.x1 && x.box.y1 == y.box.y1 &&
+                             x.box.x2 == y.box.x2 && x.box.y2 == y.box.y2;
+                    });
+}
+
+// Everywhere on the lane's thread but within OpenVINO's run: there a block that is refused leaves it
+// waiting for ever, or ends the process, about once in 2,000 times (2026.4), in its own threads.
+class InjectedFailure : public testing::TestWithParam<AllocationKind> {
+ protected:
+  static std::vector<std::vector<std::uint8_t>> items() {
+    const std::string corpus = std::string(SHOAL_SOURCE) + "/src/decode/picture_header_corpus/";
+    std::vector<std::vector<std::uint8_t>> items;
+    for (const char* name : {"rgb.png", "progressive.jpg"}) items.push_back(read_file(corpus + name));
+    for (std::uint32_t i = 0; items.size() < kItems; ++i) {
+      items.push_back(bitmap(90 + 20 * static_cast<int>(i), 70, i));
+    }
+    return items;
+  }
+
+  void SetUp() override {
+    EngineOptions options;
+    options.batch_max = 4;
+    options.lanes = 1;
+    options.execution = Execution::kSpread;
+    options.precision = Precision::kFp32;
+    auto loaded = load_engine({.path = SHOAL_TINY_MODELS "/xywh_dynamic.onnx", .embedded = {},
+                               .name = {}}, options);
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    engine_ = std::move(*loaded);
+  }
+
+  std::unique_ptr<LanePool> fresh_lanes() const {
+    PostprocessOptions post;
+    post.confidence = 0.01F;
+    return *LanePool::create(std::make_unique<SharedEngine>(
+                                 engine_),
+                             {.postprocess = post, .queue_limit = 64});
+  }
+
+  // One run on fresh lanes with allocations first .. last failing.
+  std::uint64_t run_with(std::uint64_t first, std::uint64_t last, const Answers& expected) {
+    const auto lanes = fresh_lanes();
+    Door door(items());
+    arm_allocations(GetParam(), first, last, least_);
+    door.send(*lanes);
+    const std::uint64_t count = disarm_allocations();
+    for (std::size_t i = 0; i < door.size() && !expected.empty(); ++i) {
+      const auto& error = door.outcome(i).error;
+      if (error) {
+        ++errors_;
+        EXPECT_EQ(error->code, ErrorCode::kOutOfMemory)
+            << "item " << i << ", allocation " << first << ": " << error->message;
+      } else {
+        EXPECT_TRUE(same(door.outcome(i).detections.items, expected[i]))
+            << "item " << i << ", allocation " << first;
+        repaired_ += door.outcome(i).batch.retries > 0 ? 1 : 0;
+      }
+    }
+    EXPECT_FALSE(door.twice()) << "allocation " << first;
+    // The lanes go on as if nothing had been.
+    door.send(*lanes);
+    for (std::size_t i = 0; i < door.size() && !expected.empty(); ++i) {
+      EXPECT_FALSE(door.outcome(i).error) << door.outcome(i).error->message;
+      EXPECT_TRUE(same(door.outcome(i).detections.items, expected[i]));
+    }
+    return count;
+  }
+
+  std::shared_ptr<Engine> engine_;
+  std::size_t least_ = 0;
+  int errors_ = 0;
+  int repaired_ = 0;
+};
+
+TEST_P(InjectedFailure, ChangesNoResultWhicheverAllocationItIs) {
+  Answers expected;
+  {
+    const auto lanes = fresh_lanes();
+    Door door(items());
+    door.send(*lanes);
+    for (std::size_t i = 0; i < door.size(); ++i) {
+      ASSERT_FALSE(door.outcome(i).error) << door.outcome(i).error->message;
+    }
+    expected = answers_of(door);
+    ASSERT_TRUE(std::any_of(expected.begin(), expected.end(),
+                            [](const auto& one) { return !one.empty(); }));
+  }
+  const std::uint64_t count = run_with(0, 0, expected);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  if (GetParam() == AllocationKind::kMalloc) GTEST_SKIP() << "sanitizers have their own malloc";
+#endif
+  ASSERT_GT(count, 20U) << "the run allocates, so there is something to fail";
+  for (std::uint64_t k = 1; k <= count + 2 && !HasFailure(); ++k) (void)run_with(k, k, expected);
+  EXPECT_GT(repaired_, 0) << "batches that were run in parts or again, with the same results";
+  RecordProperty("allocations", static_cast<int>(count));
+  RecordProperty("errors", errors_);
+  RecordProperty("repaired", repaired_);
+}
+
+// Of blocks of 1 KiB and more. Where small ones are refused one after the other, no program goes on:
+// glibc ends it ("failed to register TLS destructor"), OpenVINO 2026.4 loses the failure of its own
+// error handling.
+class LongShortage : public InjectedFailure {};
+
+// From the k-th on nothing is to be had for a while, then all is well again.
+TEST_P(LongShortage, OfAnyLengthIsAnsweredAndOver) {
+  Answers expected;
+  {
+    const auto lanes = fresh_lanes();
+    Door door(items());
+    door.send(*lanes);
+    expected = answers_of(door);
+  }
+  least_ = 1024;
+  const std::uint64_t count = run_with(0, 0, expected);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  if (GetParam() == AllocationKind::kMalloc) GTEST_SKIP() << "sanitizers have their own malloc";
+#endif
+  for (const std::uint64_t length : {2U, 7U, 100'000U}) {
+    for (std::uint64_t k = 1; k <= count && !HasFailure(); ++k) {
+      (void)run_with(k, k + length - 1, expected);
+    }
+  }
+  EXPECT_GT(errors_, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Lanes, LongShortage,
+                         testing::Values(AllocationKind::kNew, AllocationKind::kMalloc),
+                         [](const auto& instance) {
+                           return instance.param == AllocationKind::kNew ? "New" : "Malloc";
+                         });
+INSTANTIATE_TEST_SUITE_P(Lanes, InjectedFailure,
+                         testing::Values(AllocationKind::kNew, AllocationKind::kMalloc),
+                         [](const auto& instance) {
+                           return instance.param == AllocationKind::kNew ? "New" : "Malloc";
+                         });
+
+// Sends pictures of one level each through a fake engine.
+class Levels final : public Completion {
+ public:
+  explicit Levels(LanePool& lanes) : lanes_(lanes), pool_(32, 10) {}
+  void send(int count) {
+    for (int i = 0; i < count; ++i) {
+      auto request = pool_.acquire();
+      Frame& frame = request->outcome.pixels;
+      const auto level = static_cast<std::uint8_t>(i % 251);
+      std::fill_n(frame.pixels.reserve(64 * 64 * 3), 64 * 64 * 3, level);
+      frame.size = frame.source_size = {64, 64};
+      frame.pitch_bytes = 64 * 3;
+      request->sequence = level;
+      request->completion = this;
+      request->started = Clock::now();
+      lanes_.submit(std::move(request), Overflow::kBlock);
+    }
+    std::vector<std::unique_ptr<Request>> all;
+    while (all.size() < pool_.size()) all.push_back(pool_.acquire());
+    for (auto& request : all) pool_.release(std::move(request));
+  }
+  void complete(std::unique_ptr<Request> request) noexcept override {
+    const Outcome& outcome = request->outcome;
+    const bool good = !outcome.error && outcome.detections.items.size() == 1 &&
+                      outcome.detections.items[0].class_id == static_cast<int>(request->sequence);
+    (good ? right : wrong) += 1;
+    if (outcome.batch.chunks > 1) ++chunked;
+    if (outcome.error && outcome.error->code == ErrorCode::kOutOfMemory) ++short_of_memory;
+    pool_.release(std::move(request));
+  }
+  std::atomic<int> right = 0, wrong = 0, chunked = 0, short_of_memory = 0;
+
+ private:
+  LanePool& lanes_;
+  RequestPool pool_;
+};
+
+TEST(MemoryCeilingsTest, TheCeilingIsRememberedSaidOnceAndNotRunIntoAgain) {
+  FakeEngineOptions options{.batch_max = 16, .lanes = 2};
+  *options.memory_for = 3;
+  const auto failures = options.memory_failures;
+  const auto lanes = *LanePool::create(std::make_unique<FakeEngine>(options), {});
+  Levels door(*lanes);
+  testing::internal::CaptureStderr();
+  door.send(2000);
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(door.right, 2000);
+  EXPECT_EQ(door.wrong, 0);
+  EXPECT_GT(door.chunked, 0);
+  // The first batch may be any size; 16, 8 and 4 fail once, or once a lane where both had launched.
+  EXPECT_GE(*failures, 1);
+  EXPECT_LE(*failures, 8);
+  const auto lines = std::count(log.begin(), log.end(), '\n');
+  EXPECT_GE(lines, 1) << log;
+  EXPECT_LE(lines, 3) << "once for each ceiling that is lower than the last:\n" << log;
+  EXPECT_NE(log.find("an allocation failed in a batch of"), std::string::npos) << log;
+  EXPECT_EQ(lanes->stats().memory_failures, *failures);
+}
+
+TEST(MemoryCeilingsTest, WhereNotEvenOneFitsEveryItemSaysSo) {
+  FakeEngineOptions options{.batch_max = 4, .lanes = 1};
+  *options.memory_for = 0;
+  const auto lanes = *LanePool::create(std::make_unique<FakeEngine>(options), {});
+  Levels door(*lanes);
+  testing::internal::CaptureStderr();
+  door.send(50);
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(door.short_of_memory, 50);
+  EXPECT_EQ(door.right, 0);
+  EXPECT_LE(std::count(log.begin(), log.end(), '\n'), 3) << log;
+  *options.memory_for = 4;
+  door.send(50);
+  EXPECT_EQ(door.right, 50) << "and all is well when memory is back";
+}
+
+}  // namespace
+}  // namespace shoal
