@@ -63,8 +63,9 @@ Result<void> ChunkDecoder::frame(char letter) {
     case At::kExtension:
       if (letter == '\r') {
         at_ = At::kSizeFeed;
-      } else if (is_control(letter) || ++framing_ > kFramingMax) {
-        return bad_chunk("an extension that is too long or has control characters");
+      } else if (is_control(letter) || letter == '"' || ++framing_ > kFramingMax) {
+        // A quote may stay open over the end of the line, for a reader who minds quotes.
+        return bad_chunk("an extension that is too long, is quoted or has control characters");
       }
       return {};
     case At::kSizeFeed:

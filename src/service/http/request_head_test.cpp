@@ -214,7 +214,8 @@ TEST(RequestReader, RefusesBadChunks) {
   for (const char* body :
        {"g\r\n", "\r\n", " 5\r\nhello\r\n", "5 \r\nhello\r\n", "-5\r\n", "+5\r\n", "0x5\r\n",
         "5\nhello\r\n", "5\r\nhello\n", "5\r\nhelloo\r\n", "5\r\nhello\r0", "5\rhello",
-        "ffffffffffffffff\r\n", "10000000000000005\r\n", "5;a\nb\r\n", "5;\x01\r\n",
+        "ffffffffffffffff\r\n", "10000000000000005\r\n", "5;a\nb\r\n", "5;a=\"\r\nhello\r\n",
+        "5;\x01\r\n",
         "0\r\nbad trailer\r\n\r\n", "0\r\n: x\r\n\r\n", "0\r\nT: \x01\r\n\r\n", "0\r\nT: x\n\r\n",
         "0\r\nContent-Length: 5\r\n\r\n", "0\r\nTransfer-Encoding: chunked\r\n\r\n"}) {
     const Outcome outcome = read(with("Transfer-Encoding: chunked\r\n") + body, 1000);
@@ -231,7 +232,7 @@ TEST(RequestReader, RefusesBadChunks) {
 TEST(RequestReader, AgreesWithBeastOnWhatItTakes) {
   const std::vector<std::string> requests = {
       with("Content-Length: 3\r\nA: b\r\n") + "abc",
-      with("Transfer-Encoding: chunked\r\n") + "a;x=\"y\"\r\n0123456789\r\n00\r\nT: u\r\n\r\n",
+      with("Transfer-Encoding: chunked\r\n") + "a;x=y\r\n0123456789\r\n00\r\nT: u\r\n\r\n",
       with("Content-Length: 0\r\n"),
       with("Connection: close, x\r\n", "GET /a?b HTTP/1.1"),
       "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
