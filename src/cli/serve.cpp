@@ -59,6 +59,12 @@ Result<Config> serve_config(const ServeArguments& arguments, const Overrides& ov
   } else if (config.models.empty() && config.service.repository.empty()) {
     config.models.push_back(named_model(config.detector.model, config));
   }
+  for (NamedModel& model : config.models) {
+    if (!arguments.model.rectangular) continue;
+    Config one = config;
+    one.detector = model.detector;
+    model.detector.shapes = SHOAL_TRY(make_engine_options(arguments.model, one)).buckets;
+  }
   return config;
 }
 
@@ -81,7 +87,13 @@ int run_serve(const ServeArguments& arguments, const Overrides& overrides) {
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  auto service = Service::start({.config = *config, .plan_cache = plan_cache_path()});
+  Config asked = *config;  // --rect would ask the common model, which may not be there
+  ModelArguments plain = arguments.model;
+  plain.rectangular = false;
+  const auto engine = make_engine_options(plain, asked);
+  if (!engine) return report_load_error(engine.error());
+  auto service = Service::start({.config = *config, .plan_cache = engine->plan_cache,
+                                 .execution = engine->execution});
   if (!service) return report_load_error(service.error());
   print_start(**service);
   for (;;) {
@@ -116,6 +128,7 @@ VerbBody add_serve(CLI::App& program) {
   verb.add_option("-m,--model", arguments->models,
                   "NAME=PATH of an ONNX or IR file, or 'pcb'; may be given several times")
       ->type_name("MODEL");
+  verb.option_defaults()->take_last();
   verb.add_option("--repository", arguments->repository,
                   "folder of models laid out as for Triton: NAME/1/model.onnx")
       ->type_name("DIR");

@@ -42,6 +42,7 @@ Call::Call(Parts parts)
 void Call::start(std::vector<std::unique_ptr<Request>> requests) {
   const std::shared_ptr<Call> alive = shared_from_this();
   self_ = alive;
+  requests_ = requests.size();
   for (auto& request : requests) feed(std::move(request));
   leave();
 }
@@ -62,10 +63,12 @@ void Call::leave() {
     if (++left_ < parts_.count + 1) return;
   }
   CallRunner* runner = parts_.runner;
+  const std::uint64_t source = parts_.options.source;
+  const std::size_t requests = requests_;
   parts_.done(std::move(items_));
   parts_.owner.reset();
   self_.reset();
-  runner->finished();
+  runner->finished(source, requests);
 }
 
 void Call::collect(Request& request) { items_[request.sequence] = answer_of(request); }

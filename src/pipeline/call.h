@@ -22,8 +22,8 @@ class CallRunner {
   // An item was answered: count it, log it.
   virtual void record(const Request& request, const CallOptions& options, TimePoint answered) = 0;
   virtual RequestPool& requests() = 0;
-  // The call was answered; the last thing it does.
-  virtual void finished() = 0;
+  // The call was answered; the last thing it does. `requests` is how many it started with.
+  virtual void finished(std::uint64_t source, std::size_t requests) = 0;
 };
 
 // Lives until it is answered: requests in flight point to it, and it holds itself.
@@ -65,6 +65,7 @@ class Call final : public Completion, public std::enable_shared_from_this<Call> 
   std::shared_ptr<Call> self_;  // from start() to the answer
   std::mutex mutex_;
   std::vector<std::unique_ptr<Request>> idle_;  // answered, to be used for the next items
+  std::size_t requests_ = 0;  // that it started with
   std::size_t next_ = 0;      // item
   std::size_t left_ = 0;      // start() and the completions that are through: count + 1 in the end
   bool feeding_ = false;      // a thread is in feed(): others leave their request in idle_

@@ -71,6 +71,12 @@ Result<void> LanePool::place(Request& request) const {
   return {};
 }
 
+Admission LanePool::admit(Request& request, TimePoint now) const {
+  // What cannot be placed is answered at once, with the reason, when it is submitted.
+  if (!place(request)) return {};
+  return batcher_.admit(request, now);
+}
+
 void LanePool::submit(std::unique_ptr<Request> request, Overflow overflow) {
   if (Result<void> placed = place(*request); !placed) {
     return answer(std::move(request), std::move(placed).error());

@@ -48,7 +48,11 @@ class LanePool {
   [[nodiscard]] int lane_count() const { return engine_->lane_count(); }
   [[nodiscard]] LaneStats stats() const;
   [[nodiscard]] std::size_t waiting() const { return batcher_.waiting(); }
-  // How long a request of normal priority would wait for its lane, by what is queued and learned.
+  [[nodiscard]] int idle_lanes() const { return batcher_.idle_lanes(); }
+  // Whether a request that would be submitted now could meet its deadline, by its size, priority and
+  // source and by what is queued and learned. Sets its bucket.
+  [[nodiscard]] Admission admit(Request& request, TimePoint now) const;
+  // How long until the lanes are through with all that waits.
   [[nodiscard]] Duration expected_wait(TimePoint now) const { return batcher_.expected_wait(now); }
 
  private:

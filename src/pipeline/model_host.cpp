@@ -8,6 +8,7 @@
 #include <array>
 #include <condition_variable>
 #include <ctime>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -129,7 +130,7 @@ class LoadedModel final : public ModelHost {
       host.record(*this, request, options, answered);
     }
     RequestPool& requests() override { return host.requests_; }
-    void finished() override { host.leave(); }
+    void finished(std::uint64_t source, std::size_t count) override { host.leave(source, count); }
 
     LoadedModel& host;
     const std::string name;
@@ -142,13 +143,16 @@ class LoadedModel final : public ModelHost {
   };
 
   using Requests = std::vector<std::unique_ptr<Request>>;
-  Result<Requests> admit(const Entry& entry, std::size_t items, CallOptions& options);
-  Result<Requests> take(std::size_t items, CallOptions& options);
+  // `first` holds the input of the first item.
+  Result<Requests> admit(const Entry& entry, std::size_t items, Request& first,
+                         CallOptions& options);
+  Result<void> check(const Entry& entry, std::size_t items, Request& first, CallOptions& options);
+  Result<Requests> take(std::size_t items, std::uint64_t source);
   void launch(Entry& entry, std::unique_ptr<Request> request);
   void record(Entry& entry, const Request& request, const CallOptions& options,
               TimePoint answered);
   void load_raw();
-  void leave();
+  void leave(std::uint64_t source, std::size_t requests);
 
   const std::string name_;
   const DetectorOptions detector_;
@@ -163,6 +167,7 @@ class LoadedModel final : public ModelHost {
   mutable std::mutex mutex_;
   std::condition_variable idle_;
   std::size_t calls_ = 0;            // accepted, not yet answered
+  std::map<std::uint64_t, std::size_t> held_;  // source -> requests
   bool closing_ = false;
   enum class Raw : std::uint8_t { kAbsent, kLoading, kReady } raw_state_ = Raw::kAbsent;
   std::vector<WaitingCall> waiting_;  // for the raw network
@@ -171,17 +176,18 @@ class LoadedModel final : public ModelHost {
 };
 
 Result<LoadedModel::Requests> LoadedModel::admit(const Entry& entry, std::size_t items,
-                                                 CallOptions& options) {
-  auto requests = take(items, options);
+                                                 Request& first, CallOptions& options) {
+  Result<void> checked = check(entry, items, first, options);
+  Result<Requests> requests =
+      checked ? take(items, options.source) : Result<Requests>(std::move(checked).error());
   if (!requests && options_.observer != nullptr) {
     options_.observer->refused(entry.name, requests.error().code, items);
   }
   return requests;
 }
 
-// The requests a call starts with: a quarter of the pool at most, so that one call of thousands
-// leaves room for others.
-Result<LoadedModel::Requests> LoadedModel::take(std::size_t items, CallOptions& options) {
+Result<void> LoadedModel::check(const Entry& entry, std::size_t items, Request& first,
+                                CallOptions& options) {
   if (items == 0) return Error{ErrorCode::kInvalidArgument, "a call without items"};
   const TimePoint now = Clock::now();
   if (options.arrived == TimePoint{}) options.arrived = now;
@@ -189,24 +195,45 @@ Result<LoadedModel::Requests> LoadedModel::take(std::size_t items, CallOptions& 
   if (latest <= now) {
     return Error{ErrorCode::kDeadlineExceeded, "the deadline had passed when the call came"};
   }
-  if (const Duration wait = boxes_.lanes->expected_wait(now); now + wait >= latest) {
-    return Error{ErrorCode::kDeadlineExceeded,
-                 fmt::format("{}: would wait {:.0f} ms for its turn, and {:.0f} ms are left; try "
-                             "again later", name_, to_milliseconds(wait),
-                             to_milliseconds(latest - now))};
+  const LanePool* lanes = nullptr;
+  {
+    const std::lock_guard lock(mutex_);  // the raw entry's appear under it
+    lanes = entry.lanes.get();
   }
+  if (lanes == nullptr) return {};
+  first.priority = options.priority;
+  first.source = options.source;
+  // A wait is bounded by the host's own timeout, the run behind it is not: a large model would
+  // never be served.
+  first.deadline = options.deadline;
+  const Admission admission = lanes->admit(first, now);
+  if (admission.accepted && now + admission.expected_wait < latest) return {};
+  return Error{ErrorCode::kDeadlineExceeded,
+               fmt::format("{}: would wait {:.0f} ms for its turn, and {:.0f} ms are left; try "
+                           "again later", name_, to_milliseconds(admission.expected_wait),
+                           to_milliseconds(latest - now))};
+}
+
+// The requests a call starts with: a quarter of what is free at most, so that calls of thousands
+// leave room for others. The last eighth of all is kept for sources that hold less than half.
+Result<LoadedModel::Requests> LoadedModel::take(std::size_t items, std::uint64_t source) {
   const std::lock_guard lock(mutex_);
   if (closing_) return Error{ErrorCode::kCancelled, name_ + ": shutting down"};
-  const std::size_t share = std::max<std::size_t>(1, requests_.size() / 4);
+  const std::size_t share = std::max<std::size_t>(1, requests_.free_count() / 4);
+  std::size_t& held = held_[source];
   Requests requests;
   while (requests.size() < std::min(items, share)) {
+    const bool greedy = held + requests.size() >= requests_.size() / 2;
+    if (greedy && requests_.free_count() <= requests_.size() / 8) break;
     auto request = requests_.try_acquire();
     if (!request) break;
     requests.push_back(std::move(request));
   }
+  held += requests.size();
+  if (held == 0) held_.erase(source);
   if (requests.empty()) {
     return Error{ErrorCode::kQueueFull,
-                 fmt::format("{}: all {} places of the queue are taken; try again later", name_,
+                 fmt::format("{}: the {} places of the queue are taken; try again later", name_,
                              requests_.size())};
   }
   ++calls_;
@@ -220,7 +247,13 @@ Result<CallHandle> LoadedModel::detect(DetectCall call, CallDone done) {
                  fmt::format("confidence {}: this model was loaded with {}; ask for at least that",
                              *call.options.confidence, least)};
   }
-  auto requests = SHOAL_TRY(admit(boxes_, call.items.size(), call.options));
+  Request first;
+  if (!call.items.empty()) {
+    first.work = call.items.front().pixels.data == nullptr ? Work::kEncoded : Work::kPixels;
+    first.borrowed = call.items.front().encoded;
+    first.outcome.pixels.source_size = call.items.front().pixels.size;
+  }
+  auto requests = SHOAL_TRY(admit(boxes_, call.items.size(), first, call.options));
   auto items = std::make_shared<std::vector<PictureItem>>(std::move(call.items));
   const auto load = [items](Request& request, std::size_t index) {
     const PictureItem& item = (*items)[index];
@@ -255,7 +288,9 @@ Result<CallHandle> LoadedModel::infer(TensorCall call, CallDone done) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("{}: a tensor of {} values; expected {}", name_, item.size(), length)};
   }
-  auto requests = SHOAL_TRY(admit(raw_, call.items.size(), call.options));
+  Request first;
+  first.work = Work::kTensor;
+  auto requests = SHOAL_TRY(admit(raw_, call.items.size(), first, call.options));
   auto items = std::make_shared<std::vector<std::span<const float>>>(std::move(call.items));
   const auto load = [items](Request& request, std::size_t index) {
     const std::span<const float> item = (*items)[index];
@@ -336,6 +371,7 @@ void LoadedModel::record(Entry& entry, const Request& request, const CallOptions
                        .answered = answered,
                        .input = outcome.size,
                        .priority = request.priority,
+                       .work = request.work,
                        .batch = outcome.batch,
                        .batch_size = outcome.batch_size,
                        .batch_max = detector_.batch_max,
@@ -365,13 +401,17 @@ HostStatistics LoadedModel::statistics(bool raw) const {
   if (entry.lanes) {
     all.waiting = entry.lanes->waiting();
     all.lanes = entry.lanes->lane_count();
+    all.idle_lanes = entry.lanes->idle_lanes();
   }
   all.pending = requests_.size() - requests_.free_count();
   return all;
 }
 
-void LoadedModel::leave() {
+void LoadedModel::leave(std::uint64_t source, std::size_t requests) {
   const std::lock_guard lock(mutex_);
+  const auto held = held_.find(source);
+  held->second -= requests;
+  if (held->second == 0) held_.erase(held);
   if (--calls_ == 0) idle_.notify_all();
 }
 
@@ -395,6 +435,7 @@ Result<std::shared_ptr<ModelHost>> ModelHost::load(std::string name,
   EngineOptions engine = SHOAL_TRY(engine_options(detector));
   engine.wide_lane = options.bypass_lane;
   engine.plan_cache = options.plan_cache;
+  engine.execution = options.execution;
   const TimePoint begun = Clock::now();
   // The lanes' queue has room for every request of the host.
   DetectorOptions roomy = detector;

@@ -15,6 +15,7 @@
 #include "core/request.h"
 #include "core/request_record.h"
 #include "decode/picture_decoder.h"
+#include "engine/engine.h"
 #include "engine/model.h"
 #include "shoal/options.h"
 #include "shoal/result.h"
@@ -90,6 +91,7 @@ struct HostOptions {
   bool bypass_lane = true;  // one more lane, on all cores: another compiled copy of the network
   PictureLimits limits;
   std::string plan_cache;               // as EngineOptions
+  Execution execution = Execution::kAuto;
   RequestObserver* observer = nullptr;  // outlives the host
 };
 
@@ -114,6 +116,7 @@ struct HostStatistics {
   std::size_t pending = 0;            // accepted, not yet answered; of both entries together
   std::size_t waiting = 0;            // of these, not yet taken by a lane
   int lanes = 0;
+  int idle_lanes = 0;
 };
 
 struct TensorDescription {

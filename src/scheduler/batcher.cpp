@@ -126,4 +126,9 @@ std::size_t Batcher::waiting() const {
   return dispatcher_.waiting();
 }
 
+int Batcher::idle_lanes() const {
+  const std::lock_guard lock(mutex_);
+  return dispatcher_.idle_regular();
+}
+
 }  // namespace shoal

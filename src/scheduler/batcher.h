@@ -51,6 +51,7 @@ class Batcher {
   [[nodiscard]] std::vector<std::unique_ptr<Request>> abandon();
 
   [[nodiscard]] std::size_t waiting() const;
+  [[nodiscard]] int idle_lanes() const;  // regular ones
 
  private:
   // Where lanes of a kind wait.

@@ -91,6 +91,7 @@ class Dispatcher {
   [[nodiscard]] bool closed() const { return closed_; }
   [[nodiscard]] std::unique_ptr<Request> take_any();
   [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
+  [[nodiscard]] int idle_regular() const { return idle_[0]; }
 
  private:
   struct Kind {
@@ -101,7 +102,6 @@ class Dispatcher {
   [[nodiscard]] const Kind& kind_of(LaneKind kind) const {
     return kinds_[static_cast<std::size_t>(kind)];
   }
-  [[nodiscard]] int idle_regular() const { return idle_[0]; }
   [[nodiscard]] bool bypass_idle() const { return options_.bypass_lane && idle_[1] > 0; }
   [[nodiscard]] bool is_lone() const;
   void refresh(std::size_t bucket);

@@ -70,6 +70,7 @@ HostOptions host_options(const ServiceOptions& options, RequestObserver* observe
   host.bypass_lane = config.bypass_lane;
   host.limits.pixels_max = std::int64_t{config.service.pixels_max_mp} * 1'000'000;
   host.plan_cache = options.plan_cache;
+  host.execution = options.execution;
   host.observer = observer;
   return host;
 }
@@ -226,7 +227,6 @@ Result<void> RunningService::listen_metrics() {
   metrics_ =
       SHOAL_TRY(HttpServer::create(http_options(config, config.metrics), std::move(router)));
   addresses_.metrics = shown(config.metrics, metrics_->port());
-  evidence_.set_gauges([this](ServiceGauges& gauges) { fill(gauges); });
   metrics_->start();
   return {};
 }
@@ -237,6 +237,7 @@ Result<void> RunningService::listen() {
   if (!config.http.empty()) SHOAL_TRY(listen_http());
   if (!config.grpc.empty()) SHOAL_TRY(listen_grpc());
   if (!config.metrics.empty()) SHOAL_TRY(listen_metrics());
+  evidence_.set_gauges([this](ServiceGauges& gauges) { fill(gauges); });
   return {};
 }
 
@@ -253,7 +254,7 @@ void RunningService::fill(ServiceGauges& gauges) const {
            .in_flight = raw ? 0 : static_cast<std::int64_t>(now.pending),
            .batch_max = (*host)->detector_options().batch_max,
            .lanes = now.lanes,
-           .idle_lanes = 0});
+           .idle_lanes = now.idle_lanes});
     }
   }
   if (!http_) return;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pipeline/config.h"
+#include "pipeline/model_host.h"
 #include "shoal/result.h"
 
 namespace shoal {
@@ -14,6 +15,7 @@ namespace shoal {
 struct ServiceOptions {
   Config config;                   // config.models: what is loaded at start
   std::string plan_cache;          // as EngineOptions
+  Execution execution = Execution::kAuto;
 };
 
 // Where it listens, with the ports it got; "" where a door is off.
