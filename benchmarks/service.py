@@ -228,7 +228,8 @@ def main():
     sections = [f"# The service under load\n\n{arguments.model}, bf16, JPEG files; "
                 f"{os.cpu_count()} cores; {datetime.date.today()}; {arguments.seconds:.0f} s a row."
                 "\n`added` is the median of what the client waited beyond the service's own total; "
-                "`ratio` is req/s over\nthe network-only rate measured directly before and after.\n"]
+                "`ratio` is req/s over\nthe network-only rate measured directly before and "
+                "after.\n"]
     if {"http", "grpc"} & set(arguments.parts):
         sections.append(report.doors())
     if "overload" in arguments.parts:

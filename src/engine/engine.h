@@ -9,6 +9,7 @@
 
 #include "core/pool.h"
 #include "core/tensor.h"
+#include "engine/engine_memory.h"
 #include "engine/model.h"
 #include "shoal/result.h"
 
@@ -90,6 +91,8 @@ class Engine {
   [[nodiscard]] virtual Result<std::unique_ptr<InferLane>> create_wide_lane() {
     return std::unique_ptr<InferLane>();
   }
+  // The plan of what was loaded, all lanes included.
+  [[nodiscard]] virtual EngineMemory memory() const { return {}; }
   // The buffers of all lanes that there are.
   [[nodiscard]] virtual PoolGauge lane_memory() const { return {.name = "lanes"}; }
 };

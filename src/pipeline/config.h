@@ -16,7 +16,8 @@ struct NamedModel {
   DetectorOptions detector;
 };
 
-// What `shoal serve` reads besides models. Addresses are "host:port"; port 0: any free one; "": off.
+// What `shoal serve` reads besides models.
+// Addresses are "host:port"; port 0: any free one; "": none.
 struct ServiceConfig {
   std::string http = "127.0.0.1:8000";
   std::string grpc = "127.0.0.1:8001";

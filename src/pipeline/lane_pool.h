@@ -35,8 +35,8 @@ class LanePool {
   // Closes.
   ~LanePool();
 
-  // Queues a request whose outcome.pixels are decoded, or whose borrowed bytes the lane reads. Answers
-  // it itself, with an error, where it is not accepted.
+  // Queues a request whose outcome.pixels are decoded, or whose borrowed bytes the lane reads.
+  // Answers it itself, with an error, where it is not accepted.
   // Cost     of encoded pictures, reading the header: microseconds.
   void submit(std::unique_ptr<Request> request, Overflow overflow);
 
@@ -49,8 +49,8 @@ class LanePool {
   [[nodiscard]] LaneStats stats() const;
   [[nodiscard]] std::size_t waiting() const { return batcher_.waiting(); }
   [[nodiscard]] int idle_lanes() const { return batcher_.idle_lanes(); }
-  // Whether a request that would be submitted now could meet its deadline, by its size, priority and
-  // source and by what is queued and learned. Sets its bucket.
+  // Whether a request that would be submitted now could meet its deadline, by its size, priority
+  // and source and by what is queued and learned. Sets its bucket.
   [[nodiscard]] Admission admit(Request& request, TimePoint now) const;
   // How long until the lanes are through with all that waits.
   [[nodiscard]] Duration expected_wait(TimePoint now) const { return batcher_.expected_wait(now); }

@@ -26,7 +26,7 @@ struct LaneStats {
   std::array<std::int64_t, 8> close_reasons{};  // [CloseReason] -> batches
   std::int64_t pictures = 0;  // that ran
   std::int64_t parts = 0;            // runs; more than batches where memory was short
-  std::int64_t memory_failures = 0;  // failed allocations, each answered by a smaller run or a retry
+  std::int64_t memory_failures = 0;  // failed allocations, each met by a smaller run or a retry
 
   void merge(const LaneStats& other) {
     queue.merge(other.queue);

@@ -125,7 +125,9 @@ class LoadedModel final : public ModelHost {
   struct Entry final : CallRunner {
     Entry(LoadedModel& model_host, std::string shown, std::unique_ptr<LanePool> pool)
         : host(model_host), name(std::move(shown)), lanes(std::move(pool)) {}
-    void launch(std::unique_ptr<Request> request) override { host.launch(*this, std::move(request)); }
+    void launch(std::unique_ptr<Request> request) override {
+      host.launch(*this, std::move(request));
+    }
     void record(const Request& request, const CallOptions& options, TimePoint answered) override {
       host.record(*this, request, options, answered);
     }
@@ -365,8 +367,8 @@ void LoadedModel::record(Entry& entry, const Request& request, const CallOptions
                        .door = options.door,
                        .source = options.source_name,
                        .camera = {},
-                       .unix_ns = unix_nanoseconds() -
-                                  static_cast<std::int64_t>(nanoseconds(answered - request.started)),
+                       .unix_ns = unix_nanoseconds() - static_cast<std::int64_t>(
+                                                          nanoseconds(answered - request.started)),
                        .arrived = request.started,
                        .answered = answered,
                        .input = outcome.size,

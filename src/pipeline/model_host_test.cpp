@@ -126,7 +126,9 @@ TEST(ModelHostTest, AWithdrawnCallDoesNotReachTheNetwork) {
   auto promise = std::make_shared<std::promise<CallItems>>();
   auto handle = host->detect({.items = std::vector<PictureItem>(1000, picture()), .owner = nullptr,
                               .options = {}},
-                             [promise](CallItems answer) { promise->set_value(std::move(answer)); });
+                             [promise](CallItems answer) {
+                               promise->set_value(std::move(answer));
+                             });
   ASSERT_TRUE(handle.has_value());
   handle->cancel();
   const CallItems answer = promise->get_future().get();

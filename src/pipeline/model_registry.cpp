@@ -74,7 +74,9 @@ Result<std::shared_ptr<ModelHost>> ModelRegistry::find(std::string_view name) co
     std::vector<std::string_view> known;
     for (const auto& [key, entry] : entries_) known.push_back(key);
     std::string names;
-    for (const std::string_view key : known) names += (names.empty() ? "" : ", ") + std::string(key);
+    for (const std::string_view key : known) {
+      names += (names.empty() ? "" : ", ") + std::string(key);
+    }
     return Error{ErrorCode::kNotFound,
                  fmt::format("no model '{}'{}; there are: {}", name, suggestion(name, known),
                              names.empty() ? "none" : names)};

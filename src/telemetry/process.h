@@ -11,6 +11,7 @@ namespace shoal {
 struct ProcessMemory {
   std::int64_t resident_bytes = 0;
   std::int64_t peak_bytes = 0;
+  std::int64_t anonymous_bytes = 0;  // of resident: heap and stacks, not files (RssAnon)
 };
 [[nodiscard]] ProcessMemory process_memory();
 

@@ -21,7 +21,8 @@ struct CompileSettings {
 [[nodiscard]] Result<Precision> choose_precision(Precision asked);
 
 // The compiled graph takes u8 [batch, h, w, 3] in the network's channel order and applies mean and
-// scale itself, or what CompileSettings::raw says. `fixed` has static shapes. Throws what OpenVINO throws.
+// scale itself, or what CompileSettings::raw says. `fixed` has static shapes. Throws what OpenVINO
+// throws.
 [[nodiscard]] ov::CompiledModel compile(const GraphPointer& fixed, InputLayout layout,
                                         const InputDescription& input,
                                         const CompileSettings& settings);

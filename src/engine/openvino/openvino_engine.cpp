@@ -26,6 +26,7 @@ class OpenVinoEngine final : public Engine {
     Precision precision = Precision::kFp32;
     int batch_max = 1;
     int lanes = 1;
+    EngineMemory memory;
     std::string summary;
   };
 
@@ -58,6 +59,7 @@ class OpenVinoEngine final : public Engine {
                     });
   }
 
+  EngineMemory memory() const override { return parts_.memory; }
   PoolGauge lane_memory() const override { return pool_.gauge(); }
 
  private:
@@ -111,28 +113,19 @@ Result<GraphPointer> raw_graph(const ImportedModel& model, Size size) {
 }
 
 // What of the options' shape fits their memory limit.
-Result<MemoryShape> fitting_shape(const ImportedModel& model, const std::vector<Size>& sizes,
-                                  const std::vector<GraphPointer>& graphs,
+Result<MemoryShape> fitting_shape(const std::string& path, std::span<const NetworkCost> networks,
                                   const EngineOptions& options, Precision precision) {
   const MemoryShape wanted = wanted_shape(options, precision);
-  if (options.memory_limit <= 0) return wanted;
-  const std::string& path = model.description.path;
-  return catching(ErrorCode::kUnsupported, path, [&]() -> Result<MemoryShape> {
-    std::vector<NetworkCost> networks;
-    for (std::size_t i = 0; i < sizes.size(); ++i) {
-      networks.push_back(network_cost(graphs[i], sizes[i], precision, options.raw));
-    }
-    auto shape = fit_memory(networks, wanted, options.memory_limit);
-    if (!shape) return Error{shape.error().code, path + ": " + shape.error().message};
-    if (shape->batch < wanted.batch || shape->lanes < wanted.lanes) {
-      const EngineMemory asked = plan_memory(networks, wanted);
-      log(LogLevel::kWarn, "memory",
-          "{}: batch {} on {} lanes needs {} ({}), the memory limit leaves {}: batch {} on {} "
-          "instead", path, wanted.batch, wanted.lanes, memory_text(asked.total()),
-          plan_text(asked), memory_text(options.memory_limit), shape->batch, shape->lanes);
-    }
-    return shape;
-  });
+  auto shape = fit_memory(networks, wanted, options.memory_limit);
+  if (!shape) return Error{shape.error().code, path + ": " + shape.error().message};
+  if (shape->batch < wanted.batch || shape->lanes < wanted.lanes) {
+    const EngineMemory asked = plan_memory(networks, wanted);
+    log(LogLevel::kWarn, "memory",
+        "{}: batch {} on {} lanes needs {} ({}), the memory limit leaves {}: batch {} on {} "
+        "instead", path, wanted.batch, wanted.lanes, memory_text(asked.total()), plan_text(asked),
+        memory_text(options.memory_limit), shape->batch, shape->lanes);
+  }
+  return shape;
 }
 
 // "; memory allows batch 4 of 8", or nothing.
@@ -160,12 +153,18 @@ Result<std::unique_ptr<Engine>> load_openvino_engine(ImportedModel model,
   std::vector<Size> sizes = options.buckets;
   if (sizes.empty() || options.raw) sizes = {model.description.input.size};
   std::vector<GraphPointer> graphs;
+  std::vector<NetworkCost> networks;
   for (const Size size : sizes) {
     graphs.push_back(options.raw ? SHOAL_TRY(raw_graph(model, size))
                                  : SHOAL_TRY(bucket_graph(model, size)));
+    networks.push_back(SHOAL_TRY(catching(ErrorCode::kUnsupported, model.description.path,
+                                          [&]() -> Result<NetworkCost> {
+                                            return network_cost(graphs.back(), size,
+                                                                parts.precision, options.raw);
+                                          })));
   }
-  const MemoryShape shape = SHOAL_TRY(fitting_shape(model, sizes, graphs, options,
-                                                    parts.precision));
+  MemoryShape shape =
+      SHOAL_TRY(fitting_shape(model.description.path, networks, options, parts.precision));
   parts.lanes = shape.lanes;
   parts.batch_max = shape.batch;
   const PlanRequest request{.model = &model,
@@ -191,6 +190,9 @@ Result<std::unique_ptr<Engine>> load_openvino_engine(ImportedModel model,
     }
     graphs[i].reset();
   }
+  shape.batched = std::any_of(parts.buckets.begin(), parts.buckets.end(),
+                              [](const CompiledBucket& bucket) { return bucket.batched; });
+  parts.memory = plan_memory(networks, shape);
   parts.summary = summarise(parts, plans) + narrowed_text(shape, options);
   parts.model = std::move(model.description);
   return std::unique_ptr<Engine>(std::make_unique<OpenVinoEngine>(std::move(parts)));

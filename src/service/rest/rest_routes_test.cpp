@@ -17,6 +17,8 @@ namespace json = boost::json;
 class RestRoutesTest : public ::testing::Test {
  protected:
   void SetUp() override { open({}); }
+  // Held calls hold their host, which holds them.
+  void TearDown() override { host_->held.clear(); }
 
   void open(DeepStackOptions deepstack) {
     RestOptions options;
