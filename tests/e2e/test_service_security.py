@@ -1,4 +1,4 @@
-"""Goal: nothing that a client sends, withholds or breaks off harms the service or another client."""
+"""Goal: nothing that a client sends, withholds or breaks off harms the service or others."""
 
 import concurrent.futures
 import hashlib
@@ -253,8 +253,8 @@ def test_requests_of_two_meanings_end_the_connection(door, fields):
 
 
 def test_ten_thousand_idle_connections_do_not_keep_others_out(door, picture):
-    crowd = subprocess.Popen([sys.executable, ROOT / "src/service/http/testdata/idle_connections.py",
-                              str(door.port), "10000"])
+    script = ROOT / "src/service/http/testdata/idle_connections.py"
+    crowd = subprocess.Popen([sys.executable, script, str(door.port), "10000"])
     try:
         while crowd.poll() is None:
             assert door.post("/v1/detect", picture).status == 200
