@@ -7,8 +7,7 @@ namespace shoal {
 bool BodyBudget::take(std::size_t held, std::size_t more) {
   std::size_t used = in_use_.load();
   do {
-    const bool alone = used == held;
-    if (!alone && (more > most_ || used > most_ - more)) return false;
+    if (!fits(used, held, more)) return false;
   } while (!in_use_.compare_exchange_weak(used, used + more));
   std::size_t peak = peak_.load();
   while (peak < used + more && !peak_.compare_exchange_weak(peak, used + more)) {
@@ -23,6 +22,10 @@ bool BodyBudget::trim_due() {
   if (peak < kMuch || used > peak / 4) return false;
   peak_.store(used);
   return true;
+}
+
+bool BodyLease::fits(std::size_t more) const {
+  return more == 0 || (budget_ != nullptr && budget_->fits(budget_->in_use(), held_, more));
 }
 
 bool BodyLease::grow(std::size_t more) {

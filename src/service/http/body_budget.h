@@ -22,6 +22,9 @@ class BodyBudget {
  private:
   friend class BodyLease;
   // A body that is alone always fits: the bound is on many at once.
+  [[nodiscard]] bool fits(std::size_t used, std::size_t held, std::size_t more) const {
+    return used == held || (more <= most_ && used <= most_ - more);
+  }
   [[nodiscard]] bool take(std::size_t held, std::size_t more);
   void give(std::size_t bytes) { in_use_.fetch_sub(bytes); }
 
@@ -46,6 +49,8 @@ class BodyLease {
     if (budget_ != nullptr && held_ > 0) budget_->give(held_);
   }
 
+  // Whether grow(more) would be granted now.
+  [[nodiscard]] bool fits(std::size_t more) const;
   // False: the bound would be passed; nothing has changed.
   [[nodiscard]] bool grow(std::size_t more);
   [[nodiscard]] std::size_t held() const { return held_; }

@@ -33,8 +33,12 @@ constexpr std::chrono::milliseconds kLinger{2000};
 // Up to this, head and body are joined where the transport cannot send two buffers as one.
 constexpr std::size_t kJoinMax = std::size_t{16} << 10;
 
+// Health; the page to try the service, where the key is typed; and DeepStack's paths, whose clients
+// send their key as a field of the form: the handler checks it.
 bool needs_no_key(std::string_view path) {
-  return path == "/healthz" || path == "/v2/health/live" || path == "/v2/health/ready";
+  return path == "/healthz" || path == "/v2/health/live" || path == "/v2/health/ready" ||
+         path == "/" || path == "/openapi.json" || path == "/example.jpg" ||
+         path.starts_with("/v1/vision/");
 }
 
 HttpResponse to_response(const HttpRefusal& refusal) {

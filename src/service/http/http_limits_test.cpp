@@ -315,6 +315,22 @@ TEST(HttpLimits, BodiesInMemoryAreBoundedAndALoneOneIsNot) {
   EXPECT_EQ(again.answer().body, "300000");
 }
 
+TEST(HttpLimits, BodiesThatAreOnlyAnnouncedKeepNobodyOut) {
+  HttpOptions options;
+  options.body_max = options.bodies_max = 50'000'000;
+  TestServer test(options);
+  std::vector<std::unique_ptr<RawClient>> announcers;
+  for (int i = 0; i < 8; ++i) {
+    announcers.push_back(std::make_unique<RawClient>(test.port));
+    announcers.back()->send(head_of(40'000'000) + "x");
+  }
+  EXPECT_TRUE(test.until([](const HttpCounts& counts) { return counts.requests == 8; }));
+  RawClient client(test.port);
+  const std::string body(30'000'000, 'x');
+  client.send(post("/size", body));
+  EXPECT_EQ(client.answer().body, "30000000");
+}
+
 TEST(HttpLimits, EightLargeBodiesAtOnceLeaveNothingBehind) {
   HttpOptions options;
   options.bodies_max = std::size_t{1} << 30;

@@ -26,7 +26,7 @@ struct HttpOptions {
   // One "sha256-hex[ comment]" a line; needed for addresses that are not loopback, unless client
   // certificates are. "" = no keys.
   std::string api_keys_file;
-  // /healthz, /v2/health/live and /v2/health/ready need no key.
+  // Health, the page at / and what it loads need no key; those below /v1/vision/ ask for theirs.
   std::size_t body_max = std::size_t{64} << 20;    // bytes, also after decompression; above: 413
   std::size_t header_max = std::size_t{16} << 10;  // bytes; above: 431
   std::size_t bodies_max = std::size_t{256} << 20;  // bytes of all bodies in memory; above: 503

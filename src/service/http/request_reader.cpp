@@ -64,8 +64,8 @@ void RequestReader::begin_body() {
   if (!head_.has_body()) return finish_body();
   if (head_.coding != ContentCoding::kIdentity) {
     inflater_ = std::make_unique<Inflater>(head_.coding);
-  } else if (!head_.chunked && !make_room(0)) {
-    return;
+  } else if (!head_.chunked && !lease_.fits(head_.content_length)) {
+    (void)refuse_for_memory();  // before it is sent
   }
 }
 
@@ -75,26 +75,36 @@ void RequestReader::skip_body() {
   phase_ = head_.has_body() ? Phase::kBody : Phase::kComplete;
 }
 
-// Room for `count` bytes after those filled, paid for out of the budget.
+// Room for `count` bytes after those filled, paid for out of the budget. A body of known length has
+// its place from the start, but pays as it comes: who announces much and sends nothing must not
+// keep others out.
 bool RequestReader::make_room(std::size_t count) {
-  std::size_t capacity = filled_ + count;
+  const std::size_t needed = filled_ + count;
   const bool sized = !head_.chunked && inflater_ == nullptr;
-  if (sized) capacity = std::max<std::size_t>(capacity, head_.content_length);
+  std::size_t capacity = body_.capacity();
+  if (sized) {
+    capacity = head_.content_length;
+  } else if (needed > capacity) {
+    capacity = std::max(needed, std::min(2 * capacity, limits_.body_max));
+  }
+  if (needed > lease_.held()) {
+    const std::size_t paid = sized ? std::max(2 * needed, kDirectStep) : capacity;
+    if (!lease_.grow(std::min(paid, capacity) - lease_.held())) return refuse_for_memory();
+  }
   if (capacity > body_.capacity()) {
-    if (!sized) capacity = std::max(capacity, std::min(2 * body_.capacity(), limits_.body_max));
-    if (capacity > lease_.held() && !lease_.grow(capacity - lease_.held())) {
-      refuse(503, "the bodies of requests in memory reach their bound (bodies_max): try again");
-      return false;
-    }
     try {
       body_.reserve(capacity);
     } catch (const std::bad_alloc&) {
-      refuse(503, fmt::format("no memory for a body of {} bytes: try again", capacity));
-      return false;
+      return refuse_for_memory();
     }
   }
-  if (body_.size() < filled_ + count) body_.resize(filled_ + count);
+  if (body_.size() < needed) body_.resize(needed);
   return true;
+}
+
+bool RequestReader::refuse_for_memory() {
+  refuse(503, "the bodies of requests in memory reach their bound (bodies_max): try again");
+  return false;
 }
 
 std::size_t RequestReader::feed_sized(std::string_view input) {

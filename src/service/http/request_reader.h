@@ -72,7 +72,8 @@ class RequestReader {
   // Undoes the coding of `data` into the body; how much of it was taken.
   [[nodiscard]] std::size_t append(std::string_view data);
   [[nodiscard]] std::size_t append_inflated(std::string_view data);
-  [[nodiscard]] bool make_room(std::size_t count);
+  [[nodiscard]] bool make_room(std::size_t count);  // false: it has refused
+  [[nodiscard]] bool refuse_for_memory();           // always false
   void finish_body();
 
   RequestLimits limits_;
