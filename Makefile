@@ -45,7 +45,7 @@ fuzz: setup  ## every fuzzer with many mutations of its corpus, under AddressSan
 	cmake --preset asan >/dev/null
 	cmake --build build/asan --parallel $(JOBS) --target fuzzers
 	@for fuzzer in build/asan/fuzz/shoal_*_fuzz; do \
-	  name=$${fuzzer##*/shoal_}; corpus=$$(echo src/*/$${name%_fuzz}_corpus); \
+	  name=$${fuzzer##*/shoal_}; corpus=$$(find src -name $${name%_fuzz}_corpus); \
 	  echo "$$fuzzer $$corpus"; $$fuzzer $$corpus 20000 || exit 1; done
 
 bench: build  ## shoal beside its peers, to docs/benchmarks

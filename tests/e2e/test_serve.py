@@ -1,6 +1,7 @@
 """Goal: the service starts, reloads, drains and bounds itself as docs/operate.md says, and its
 documents' commands work. Method: the real program on a free port; answers against `detect`."""
 import concurrent.futures
+import hashlib
 import re
 import signal
 import subprocess
@@ -128,6 +129,24 @@ def test_a_request_of_4000_pictures_is_answered_in_order_with_bounded_memory():
     results = answer.json["results"]
     assert [(result["width"], result["height"]) for result in results] == sizes
     assert results[:40] != [] and after - before < 64, (before, after)
+
+
+def test_keys_guard_every_door_but_health_and_the_page(tmp_path):
+    keys = tmp_path / "keys.txt"
+    keys.write_text(hashlib.sha256(b"secret").hexdigest() + " a test's key\n")
+    with Serving("--service.api_keys_file", keys) as service:
+        board = service.get("/example.jpg").body
+        for path in ("/", "/openapi.json", "/healthz", "/v2/health/ready"):
+            assert service.get(path).status == 200, path
+        assert service.get("/v2/models/pcb").status == 401
+        assert service.post("/v1/detect", board).status == 401
+        key = {"Content-Type": "image/jpeg", "Authorization": "Bearer secret"}
+        assert service.request("POST", "/v1/detect", board, key).status == 200
+        picture = [("image", "a.jpg", board)]
+        vision = "/v1/vision/detection"
+        assert service.post_form(vision, picture).status == 401
+        assert service.post_form(vision, picture, [("api_key", "wrong")]).status == 401
+        assert service.post_form(vision, picture, [("api_key", "secret")]).status == 200
 
 
 def test_wrong_use_says_what_to_do(tmp_path):
