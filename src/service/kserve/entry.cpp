@@ -151,7 +151,7 @@ void fill_config(const Entry& entry, inference::ModelConfig& config) {
   }
   auto* group = config.add_instance_group();
   group->set_name(entry.name + "_0");
-  group->set_count(std::max(options.lanes, 1));
+  group->set_count(std::max(entry.host->statistics(false).lanes, 1));
   group->set_kind(inference::ModelInstanceGroup::KIND_CPU);
   auto* batching = config.mutable_dynamic_batching();
   batching->set_max_queue_delay_microseconds(
