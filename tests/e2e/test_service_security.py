@@ -278,9 +278,12 @@ def test_keys_are_asked_for_at_every_door_but_health(tmp_path, picture):
 
         metrics = int(re.search(r"metrics +http://[\d.]+:(\d+)",
                                 "".join(service.lines)).group(1))
-        for path in ("/v2/health/live", "/v2/health/ready"):
+        for path in ("/v2/health/live", "/v2/health/ready", "/openapi.json"):
             assert status(path, {}) == 200
-        for path in ("/v2", "/v1/models", "/openapi.json", "/nothing"):
+        # DeepStack's clients send their key in the form: that door asks by itself.
+        keyless = service.post_form("/v1/vision/detection", [("image", "a.jpg", picture)])
+        assert keyless.status == 401, keyless
+        for path in ("/v2", "/v1/models", "/v2/models/pcb", "/nothing"):
             assert status(path, {}) == 401
             assert status(path, {"X-API-Key": "second"}) == 401
             assert status(path, {"Authorization": "Bearer first"}) in (200, 404)
