@@ -78,6 +78,7 @@ int run_program(int argc, char** argv) {
   verbs["inspect"] = add_inspect(program);
   verbs["doctor"] = add_doctor(program);
   verbs["bench"] = add_bench(program);
+  verbs["budget"] = add_budget(program);
   verbs["serve"] = add_serve(program);
   for (CLI::App* verb : program.get_subcommands({})) {
     verb->add_flag("-v,--verbose", verbosity, "say more; -vv says most");

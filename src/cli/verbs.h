@@ -20,6 +20,7 @@ VerbBody add_eval(CLI::App& program);
 VerbBody add_inspect(CLI::App& program);
 VerbBody add_doctor(CLI::App& program);
 VerbBody add_bench(CLI::App& program);
+VerbBody add_budget(CLI::App& program);
 VerbBody add_serve(CLI::App& program);
 
 }  // namespace shoal

@@ -1,4 +1,4 @@
-// Goal: a failed allocation is remembered, said once, not repeated at once, and grown out of slowly.
+// Goal: a failed allocation is remembered, said once, not repeated, and grown out of slowly.
 #include "core/memory_ceiling.h"
 
 #include <gtest/gtest.h>

@@ -9,10 +9,12 @@
 namespace shoal {
 namespace {
 
-// OpenVINO 2026.4's generated code and tables, measured on the models of docs/memory.md: a part that
-// a compiled network has once, and a part that each of its streams has, both by its kernels.
-constexpr std::int64_t kKernelBytes = 80 * 1024;
-constexpr std::int64_t kStreamKernelBytes = 130 * 1024;
+// OpenVINO 2026.4's plug-in, generated code and tables, measured on the models of docs/memory.md: a
+// part for itself, one that a compiled network has once, and one that each of its streams has, the
+// last two by its kernels.
+constexpr std::int64_t kPluginBytes = 16 << 20;
+constexpr std::int64_t kKernelBytes = 60 * 1024;
+constexpr std::int64_t kStreamKernelBytes = 105 * 1024;
 
 std::int64_t parameter_bytes(Precision precision) {
   return precision == Precision::kBf16 || precision == Precision::kFp16 ? 2 : 4;
@@ -26,14 +28,15 @@ EngineMemory plan_memory(std::span<const NetworkCost> networks, const MemoryShap
   EngineMemory memory;
   const std::int64_t lanes = shape.lanes;
   const std::int64_t batch = shape.batch;
-  const bool batched = shape.batched && batch > 1;
   const bool wide = shape.wide_lane && lanes > 1;
   std::int64_t input = 0;
   std::int64_t output = 0;
   for (const NetworkCost& network : networks) {
+    const bool batched = shape.batched && batch > 1 && !network.spread_only;
     const int copies = 1 + (batched ? 1 : 0) + (wide ? 1 : 0);
     memory.weights += copies * network.parameters * parameter_bytes(shape.precision);
     const std::int64_t streams = lanes * (batched ? 2 : 1) + (wide ? 1 : 0);
+    if (memory.workspace == 0 && network.kernels > 0) memory.workspace = kPluginBytes;
     memory.workspace += network.kernels * (copies * kKernelBytes + streams * kStreamKernelBytes);
     const std::int64_t pictures = lanes * (1 + (batched ? batch : 0)) + (wide ? 1 : 0);
     memory.activations += pictures * network.activation_bytes;

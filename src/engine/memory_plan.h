@@ -20,6 +20,7 @@ struct NetworkCost {
   std::int64_t activation_bytes = 0;  // largest set of live tensors, at the precision that runs
   std::string activation_peak;        // at this node
   int kernels = 0;                    // convolutions and products
+  bool spread_only = false;           // never compiled for a whole batch
 };
 
 // How it would run.

@@ -72,8 +72,9 @@ std::vector<std::uint8_t> bitmap(int width, int height, std::uint32_t seed) {
   const std::uint32_t pixels = row * static_cast<std::uint32_t>(height);
   std::vector<std::uint8_t> bytes(54 + pixels);
   const auto put = [&](std::size_t at, std::uint32_t value, int size) {
-    for (int i = 0; i < size; ++i) bytes[at + static_cast<std::size_t>(i)] =
-        static_cast<std::uint8_t>(value >> (8 * i));
+    for (int i = 0; i < size; ++i) {
+      bytes[at + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(value >> (8 * i));
+    }
   };
   bytes[0] = 'B';
   bytes[1] = 'M';
@@ -164,14 +165,16 @@ bool same(const std::vector<Detection>& a, const std::vector<Detection>& b) {
                     });
 }
 
-// Everywhere on the lane's thread but within OpenVINO's run: there a block that is refused leaves it
-// waiting for ever, or ends the process, about once in 2,000 times (2026.4), in its own threads.
+// Everywhere on the lane's thread but within OpenVINO's run: there a block that is refused leaves
+// it waiting for ever, or ends the process, about once in 2,000 times (2026.4), in its own threads.
 class InjectedFailure : public testing::TestWithParam<AllocationKind> {
  protected:
   static std::vector<std::vector<std::uint8_t>> items() {
     const std::string corpus = std::string(SHOAL_SOURCE) + "/src/decode/picture_header_corpus/";
     std::vector<std::vector<std::uint8_t>> items;
-    for (const char* name : {"rgb.png", "progressive.jpg"}) items.push_back(read_file(corpus + name));
+    for (const char* name : {"rgb.png", "progressive.jpg"}) {
+      items.push_back(read_file(corpus + name));
+    }
     for (std::uint32_t i = 0; items.size() < kItems; ++i) {
       items.push_back(bitmap(90 + 20 * static_cast<int>(i), 70, i));
     }
@@ -258,9 +261,8 @@ TEST_P(InjectedFailure, ChangesNoResultWhicheverAllocationItIs) {
   RecordProperty("repaired", repaired_);
 }
 
-// Of blocks of 1 KiB and more. Where small ones are refused one after the other, no program goes on:
-// glibc ends it ("failed to register TLS destructor"), OpenVINO 2026.4 loses the failure of its own
-// error handling.
+// Of blocks of 1 KiB and more. Where small ones are refused one after the other, no program goes
+// on: glibc itself ends it ("failed to register TLS destructor").
 class LongShortage : public InjectedFailure {};
 
 // From the k-th on nothing is to be had for a while, then all is well again.

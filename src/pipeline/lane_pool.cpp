@@ -2,10 +2,13 @@
 
 #include <utility>
 
+#include "pipeline/memory_limits.h"
+
 namespace shoal {
 
 LanePool::LanePool(std::unique_ptr<Engine> engine, const LanePoolOptions& options, bool bypass)
-    : engine_(std::move(engine)),
+    : promised_(model_memory()),
+      engine_(std::move(engine)),
       batcher_({.policy = {.batch_max = engine_->batch_max(),
                            .queue_delay = options.queue_delay,
                            .priority_ageing = options.priority_ageing},
@@ -14,7 +17,10 @@ LanePool::LanePool(std::unique_ptr<Engine> engine, const LanePoolOptions& option
                 .bypass_lane = bypass,
                 .queue_limit = options.queue_limit}),
       ceilings_(engine_->model().name, engine_->buckets().size(), engine_->batch_max(),
-                batcher_) {}
+                batcher_) {
+  const std::int64_t planned = engine_->memory().total();
+  promised_.hold(planned, planned);
+}
 
 Result<std::unique_ptr<LanePool>> LanePool::create(std::unique_ptr<Engine> engine,
                                                    const LanePoolOptions& options) {

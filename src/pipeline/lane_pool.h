@@ -47,6 +47,8 @@ class LanePool {
   // Regular lanes; the bypass lane, where there is one, is beside them.
   [[nodiscard]] int lane_count() const { return engine_->lane_count(); }
   [[nodiscard]] LaneStats stats() const;
+  // Buffers of the lanes.
+  [[nodiscard]] PoolGauge memory() const { return engine_->lane_memory(); }
   [[nodiscard]] std::size_t waiting() const { return batcher_.waiting(); }
   [[nodiscard]] int idle_lanes() const { return batcher_.idle_lanes(); }
   // Whether a request that would be submitted now could meet its deadline, by its size, priority
@@ -59,6 +61,7 @@ class LanePool {
   [[nodiscard]] Result<void> place(Request& request) const;
   LanePool(std::unique_ptr<Engine> engine, const LanePoolOptions& options, bool bypass);
 
+  Pool::Lease promised_;  // of model_memory(), for as long as the model is loaded
   std::unique_ptr<Engine> engine_;
   Batcher batcher_;
   MemoryCeilings ceilings_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "models/builtin_models.h"
+#include "pipeline/memory_limits.h"
 
 namespace shoal {
 namespace {
@@ -52,6 +53,7 @@ Result<EngineOptions> engine_options(const DetectorOptions& options) {
   engine.buckets = options.shapes;
   engine.family = options.family;
   engine.class_names = options.class_names;
+  engine.memory_limit = SHOAL_TRY(memory_for_model(options, memory_facts()));
   return engine;
 }
 

@@ -1,5 +1,5 @@
-// Where a group's files lie: /proc/self/cgroup names the group, /proc/self/mountinfo says which part
-// of the hierarchy is mounted where. In a container often only the group itself is visible.
+// Where a group's files lie: /proc/self/cgroup names the group, /proc/self/mountinfo says which
+// part of the hierarchy is mounted where. In a container often only the group itself is visible.
 #include "telemetry/container_limits.h"
 
 #include <algorithm>

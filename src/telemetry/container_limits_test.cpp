@@ -147,7 +147,8 @@ TEST(ContainerLimitsTest, WhatIsMissingOrNonsenseIsNoLimit) {
   EXPECT_EQ(nothing.limits().memory_bytes, 0);
   EXPECT_EQ(nothing.limits().cpus, 0);
 
-  nothing.write("/proc/self/mountinfo", std::string(kV2Mount) + "broken line\n1 2 - cgroup2\n - \n");
+  nothing.write("/proc/self/mountinfo",
+                std::string(kV2Mount) + "broken line\n1 2 - cgroup2\n - \n");
   nothing.write("/proc/self/cgroup", "0\n::\nnonsense\n0::/a//b/\n");
   nothing.write("/sys/fs/cgroup/memory.max", "many\n");
   nothing.write("/sys/fs/cgroup/cpu.max", "100000 0\n");

@@ -70,7 +70,9 @@ int decode_thread_count(int cores) { return std::min(std::max(1, cores), std::ma
 
 int usable_core_count() { return cores_of(cores_by_affinity(), container_limits().cpus); }
 
-ProcessMemory process_memory() { return {status_bytes("VmRSS"), status_bytes("VmHWM"), status_bytes("RssAnon")}; }
+ProcessMemory process_memory() {
+  return {status_bytes("VmRSS"), status_bytes("VmHWM"), status_bytes("RssAnon")};
+}
 
 Machine this_machine() {
   Machine machine;

@@ -35,7 +35,7 @@ struct Machine {
 [[nodiscard]] int usable_core_count();
 // The rule by itself. `cpus` 0: no quota.
 [[nodiscard]] int cores_of(int affinity, double cpus);
-// Threads that keep `cores` lanes in pictures: one for four cores, at least two, no more than cores.
+// Threads that decode for `cores` lanes: one for four cores, at least two, no more than cores.
 [[nodiscard]] int decode_thread_count(int cores);
 
 }  // namespace shoal

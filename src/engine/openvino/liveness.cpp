@@ -147,7 +147,7 @@ class Liveness {
     return std::nullopt;
   }
 
-  // By anything but element-wise operations, which are fused together with this one: x * sigmoid(x).
+  // By anything but element-wise operations, which are fused with this one: x * sigmoid(x).
   [[nodiscard]] bool needed_later(const ov::Output<ov::Node>& value, std::size_t now) const {
     const auto targets = value.get_target_inputs();
     return std::any_of(targets.begin(), targets.end(), [&](const auto& target) {

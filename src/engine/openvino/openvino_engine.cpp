@@ -190,8 +190,10 @@ Result<std::unique_ptr<Engine>> load_openvino_engine(ImportedModel model,
     }
     graphs[i].reset();
   }
-  shape.batched = std::any_of(parts.buckets.begin(), parts.buckets.end(),
-                              [](const CompiledBucket& bucket) { return bucket.batched; });
+  shape.batched = true;
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    networks[i].spread_only = !parts.buckets[i].batched;
+  }
   parts.memory = plan_memory(networks, shape);
   parts.summary = summarise(parts, plans) + narrowed_text(shape, options);
   parts.model = std::move(model.description);
