@@ -19,11 +19,11 @@ Error invalid(std::string message) {
   return Error{ErrorCode::kInvalidArgument, std::move(message)};
 }
 
-Error wrong_shape(const InputTensor& input) {
+Error wrong_shape(const InputTensor& input, std::size_t items_max) {
   return invalid(fmt::format("input image: {} [{}]; expected BYTES [n] or [n, 1] with picture "
                              "files, or UINT8 [n, height, width, 3] or [height, width, 3] with RGB "
                              "pixels, 1 <= n <= {}, sides of 1 to {}",
-                             to_string(input.type), fmt::join(input.shape, ", "), kItemsMax,
+                             to_string(input.type), fmt::join(input.shape, ", "), items_max,
                              kSideMax));
 }
 
@@ -52,11 +52,11 @@ Result<void> decode_text(InputTensor& input) {
   return {};
 }
 
-Result<void> add_files(DetectCall& started, InputTensor& input) {
+Result<void> add_files(DetectCall& started, InputTensor& input, std::size_t items_max) {
   const auto& shape = input.shape;
   const bool fits = (shape.size() == 1 || (shape.size() == 2 && shape[1] == 1)) && shape[0] >= 1 &&
-                    shape[0] <= static_cast<std::int64_t>(kItemsMax);
-  if (!fits) return wrong_shape(input);
+                    shape[0] <= static_cast<std::int64_t>(items_max);
+  if (!fits) return wrong_shape(input, items_max);
   if (input.origin == BytesOrigin::kText) SHOAL_TRY(decode_text(input));
   for (const auto& element : input.elements) {
     started.items.push_back({.encoded = element, .pixels = {}});
@@ -64,7 +64,7 @@ Result<void> add_files(DetectCall& started, InputTensor& input) {
   return {};
 }
 
-Result<void> add_pixels(DetectCall& started, const InputTensor& input) {
+Result<void> add_pixels(DetectCall& started, const InputTensor& input, std::size_t items_max) {
   std::span<const std::int64_t> shape(input.shape);
   std::int64_t count = 1;
   if (shape.size() == 4) {
@@ -72,9 +72,9 @@ Result<void> add_pixels(DetectCall& started, const InputTensor& input) {
     shape = shape.subspan(1);
   }
   const bool fits = shape.size() == 3 && count >= 1 &&
-                    count <= static_cast<std::int64_t>(kItemsMax) && shape[0] >= 1 &&
+                    count <= static_cast<std::int64_t>(items_max) && shape[0] >= 1 &&
                     shape[0] <= kSideMax && shape[1] >= 1 && shape[1] <= kSideMax && shape[2] == 3;
-  if (!fits) return wrong_shape(input);
+  if (!fits) return wrong_shape(input, items_max);
   const Size size{.width = static_cast<int>(shape[1]), .height = static_cast<int>(shape[0])};
   const std::ptrdiff_t pitch = std::ptrdiff_t{3} * size.width;
   const std::ptrdiff_t each = pitch * size.height;
@@ -247,9 +247,9 @@ Result<DetectCall> detect_call(const std::shared_ptr<InferCall>& call) {
                                input.name.substr(0, 100)));
   }
   switch (input.type) {
-    case WireType::kBytes: SHOAL_TRY(add_files(started, input)); return started;
-    case WireType::kUint8: SHOAL_TRY(add_pixels(started, input)); return started;
-    default: return wrong_shape(input);
+    case WireType::kBytes: SHOAL_TRY(add_files(started, input, call->items_max)); return started;
+    case WireType::kUint8: SHOAL_TRY(add_pixels(started, input, call->items_max)); return started;
+    default: return wrong_shape(input, call->items_max);
   }
 }
 

@@ -51,6 +51,7 @@ Result<CallHandle> start(KserveService& service, const grpc::CallbackServerConte
   call->source = std::hash<std::string>{}(peer);
   call->source_name = address_of(peer);
   call->door = "grpc";
+  call->items_max = service.options().items_max;
   call->arrived = arrived;
   call->deadline = deadline_of(context);
   return start_infer(entry, std::move(call), service.workers(), std::move(done));

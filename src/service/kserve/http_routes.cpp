@@ -84,6 +84,7 @@ void start(KserveService& service, const Exchange& exchange) {
   call->source = request.connection;
   call->source_name = request.client;
   call->door = "http";
+  call->items_max = service.options().items_max;
   call->arrived = request.first_byte;
   const std::shared_ptr<ModelHost> host = entry->host;
   auto handle = start_infer(*entry, std::move(call), service.workers(),

@@ -14,9 +14,6 @@
 
 namespace shoal {
 
-// Most items (pictures, batch positions) of one call.
-inline constexpr std::size_t kItemsMax = 4096;
-
 // Called exactly once, on a thread of the pool.
 using InferDone = std::function<void(Result<InferAnswer>)>;
 

@@ -38,6 +38,7 @@ inline void check_call(Result<InferCall> read) {
     }
   }
   static const Entry raw{std::make_shared<FakeHost>(), false, "net", "1"};
+  const std::size_t items_max = read->items_max;
   const auto call = std::make_shared<InferCall>(std::move(*read));
   const auto copy = std::make_shared<InferCall>(*call);
   if (const auto tensors = tensor_call(raw, call)) {
@@ -47,7 +48,7 @@ inline void check_call(Result<InferCall> read) {
   }
   // The copy's tensors point into the first one's memory, which is still there.
   if (const auto pictures = detect_call(copy)) {
-    if (pictures->items.empty() || pictures->items.size() > kItemsMax) std::abort();
+    if (pictures->items.empty() || pictures->items.size() > items_max) std::abort();
     for (const PictureItem& item : pictures->items) {
       sink = sink + touch(item.encoded);
       if (item.pixels.data == nullptr) continue;

@@ -46,7 +46,8 @@ struct KserveOptions {
   bool model_control = true;
   TraceHooks trace;  // empty: the service has no trace
   LogHooks log;      // empty: the settings cannot be seen
-  int threads = 2;   // that read large requests and write answers
+  std::size_t items_max = 4096;  // pictures or batch positions of one call
+  int threads = 2;               // that read large requests and write answers
 };
 
 // Lifetime  outlives the servers and the calls they started: drain the servers, close the registry,

@@ -2,6 +2,7 @@
 // readers fill these in, the entries work on them, the writers spell them out.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -59,6 +60,7 @@ struct InferCall {
   bool nameless = false;
 
   // From the door.
+  std::size_t items_max = 4096;  // pictures, batch positions
   std::shared_ptr<const void> owner;  // keeps the inputs' bytes
   std::uint64_t source = 0;
   std::string source_name;

@@ -33,7 +33,8 @@ Result<void> name_the_nameless(InputTensor& input, const TensorDescription& expe
   return {};
 }
 
-Result<void> check_input(const InputTensor& input, const TensorFacts& expected) {
+Result<void> check_input(const InputTensor& input, const TensorFacts& expected,
+                         std::size_t items_max) {
   if (input.name != expected.name) {
     return invalid(fmt::format("there is no input \"{}\"; it is called {}",
                                input.name.substr(0, 100), expected.name));
@@ -49,9 +50,9 @@ Result<void> check_input(const InputTensor& input, const TensorFacts& expected) 
     return invalid(fmt::format("input {}: shape {}, expected {} with at least one item", input.name,
                                shape_text(input.shape), shape_text(expected.shape)));
   }
-  if (input.shape.front() > static_cast<std::int64_t>(kItemsMax)) {
+  if (static_cast<std::uint64_t>(input.shape.front()) > items_max) {
     return invalid(fmt::format("input {}: {} items in one call, at most {}", input.name,
-                               input.shape.front(), kItemsMax));
+                               input.shape.front(), items_max));
   }
   return {};
 }
@@ -65,7 +66,7 @@ Result<TensorCall> tensor_call(const Entry& entry, const std::shared_ptr<InferCa
   }
   InputTensor& input = call->inputs.front();
   if (call->nameless) SHOAL_TRY(name_the_nameless(input, entry.host->tensor_input()));
-  SHOAL_TRY(check_input(input, entry_inputs(entry).front()));
+  SHOAL_TRY(check_input(input, entry_inputs(entry).front(), call->items_max));
   // Bytes behind a JSON header lie where they lie; floats want their alignment.
   if (reinterpret_cast<std::uintptr_t>(input.data.data()) % alignof(float) != 0) {
     input.own.assign(input.data.begin(), input.data.end());
