@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/outcome.h"
 #include "core/packet.h"
+#include "core/pool.h"
 #include "core/tensor.h"
 #include "shoal/geometry.h"
 
@@ -82,6 +83,7 @@ struct Request {
   // then answered with kCancelled. Outlives the request's flight; nullptr: never.
   const std::atomic<bool>* cancelled = nullptr;
   Completion* completion = nullptr;  // outlives the request's flight
+  Pool::Lease memory;  // of its pool: what its buffers hold
 
   [[nodiscard]] bool is_cancelled() const {
     return cancelled != nullptr && cancelled->load(std::memory_order_relaxed);
