@@ -17,8 +17,9 @@ class Serving:
     """The service on a free port of loopback, from entering to leaving; leaving drains it."""
 
     def __init__(self, *arguments):
+        # A loaded machine is slow, not wrong: what waits long is still answered.
         self.arguments = [BINARY, "serve", "--http", "127.0.0.1:0", "--grpc", "", "--metrics", "",
-                          *arguments]
+                          "--scheduler.timeout_ms", "60000", *arguments]
         self.lines = []
 
     def __enter__(self):
