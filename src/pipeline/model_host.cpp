@@ -117,6 +117,7 @@ class LoadedModel final : public ModelHost {
   Result<CallHandle> detect(DetectCall call, CallDone done) override;
   Result<CallHandle> infer(TensorCall call, CallDone done) override;
   int retry_after_s() const override;
+  std::vector<PoolGauge> pools() const override;
   HostStatistics statistics(bool raw) const override;
   void close() override;
 
@@ -376,7 +377,8 @@ void LoadedModel::record(Entry& entry, const Request& request, const CallOptions
                        .work = request.work,
                        .batch = outcome.batch,
                        .batch_size = outcome.batch_size,
-                       .batch_max = detector_.batch_max,
+                       .batch_max = entry.lanes ? entry.lanes->engine().batch_max()
+                                                : detector_.batch_max,
                        .pad_waste = outcome.padding,
                        .times = outcome.times,
                        .device = "cpu",
@@ -392,6 +394,15 @@ int LoadedModel::retry_after_s() const {
   return std::clamp(static_cast<int>(wait_ms / 1000 + 1), 1, 60);
 }
 
+std::vector<PoolGauge> LoadedModel::pools() const {
+  PoolGauge lanes = boxes_.lanes->memory();
+  {
+    const std::lock_guard lock(mutex_);  // raw_.lanes appears under it
+    if (raw_.lanes) lanes.add(raw_.lanes->memory());
+  }
+  return {requests_.gauge(), lanes};
+}
+
 HostStatistics LoadedModel::statistics(bool raw) const {
   const Entry& entry = raw ? raw_ : boxes_;
   LaneStats lanes;
@@ -403,6 +414,7 @@ HostStatistics LoadedModel::statistics(bool raw) const {
   if (entry.lanes) {
     all.waiting = entry.lanes->waiting();
     all.lanes = entry.lanes->lane_count();
+    all.batch_max = entry.lanes->engine().batch_max();
     all.idle_lanes = entry.lanes->idle_lanes();
   }
   all.pending = requests_.size() - requests_.free_count();

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "core/pool.h"
 #include "core/request.h"
 #include "core/request_record.h"
 #include "decode/picture_decoder.h"
@@ -116,6 +117,7 @@ struct HostStatistics {
   std::size_t pending = 0;            // accepted, not yet answered; of both entries together
   std::size_t waiting = 0;            // of these, not yet taken by a lane
   int lanes = 0;
+  int batch_max = 0;  // what runs: less than was asked for where memory is short
   int idle_lanes = 0;
 };
 
@@ -154,6 +156,8 @@ class ModelHost {
 
   // Seconds after which a refused client should try again: the expected wait, rounded up, >= 1.
   [[nodiscard]] virtual int retry_after_s() const = 0;
+  // Memory that Shoal itself holds for the model: requests, lane buffers.
+  [[nodiscard]] virtual std::vector<PoolGauge> pools() const { return {}; }
   [[nodiscard]] virtual HostStatistics statistics(bool raw) const = 0;  // of the raw entry or not
 
   // No new calls; returns when everything accepted is answered. Idempotent.

@@ -93,6 +93,19 @@ TEST(ModelHostTest, ACallOfManyMoreItemsThanFitIsAnsweredInOrder) {
   EXPECT_EQ(host->statistics(false).pending, 0U);
 }
 
+TEST(ModelHostTest, ItsPoolsAreThoseOfRequestsAndLanes) {
+  const auto host = host_of();
+  (void)start(*host, {picture(), picture()}).get();
+  const std::vector<PoolGauge> pools = host->pools();
+  ASSERT_EQ(pools.size(), 2U);
+  EXPECT_EQ(pools[0].name, "requests");
+  EXPECT_GE(pools[0].high_water_bytes, 64 * 48 * 3);
+  EXPECT_EQ(pools[1].name, "lanes");
+  EXPECT_GE(pools[1].used_bytes, 2 * 640 * 640 * 3) << "the inputs of a batch of two";
+  EXPECT_LT(pools[1].fragmentation, 0.01);
+  EXPECT_EQ(host->statistics(false).batch_max, 2);
+}
+
 TEST(ModelHostTest, ThousandsOfBrokenItemsDoNotNest) {
   const auto host = host_of({.queue_limit = 8, .limits = {}, .plan_cache = {}});
   const CallItems answer = start(*host, std::vector<PictureItem>(20'000, text())).get();

@@ -252,9 +252,12 @@ void RunningService::fill(ServiceGauges& gauges) const {
           {.model = raw ? status.name : status.name + "_boxes",
            .waiting = static_cast<std::int64_t>(now.waiting),
            .in_flight = raw ? 0 : static_cast<std::int64_t>(now.pending),
-           .batch_max = (*host)->detector_options().batch_max,
+           .batch_max = now.batch_max,
            .lanes = now.lanes,
            .idle_lanes = now.idle_lanes});
+    }
+    for (const PoolGauge& pool : (*host)->pools()) {
+      gauges.pools.push_back({.model = status.name, .gauge = pool});
     }
   }
   if (!http_) return;
