@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -63,7 +64,10 @@ class UnaryInfer final : public grpc::ServerUnaryReactor {
       : context_(context), response_(response) {}
 
   // Called before gRPC knows of this object, so no other method runs meanwhile.
-  void begin(KserveService& service, const ModelInferRequest& request) {
+  void begin(KserveService& service, MessageBudget& budget, const ModelInferRequest& request) {
+    auto lease = budget.take(request);
+    if (!lease) return fail(lease.error());
+    lease_ = std::move(*lease);
     auto handle = start(service, context_, request, nullptr, host_,
                         [this](Result<InferAnswer> answer) { end(std::move(answer)); });
     if (handle) {
@@ -78,10 +82,12 @@ class UnaryInfer final : public grpc::ServerUnaryReactor {
  private:
   void end(Result<InferAnswer> answer) {
     if (!answer) return fail(answer.error());
+    lease_.reset();  // before the client knows: it may send the next one at once
     write_infer_response(std::move(*answer), response_);
     Finish(grpc::Status::OK);
   }
   void fail(const Error& error) {
+    lease_.reset();
     const grpc::Status status = status_of(error);
     const bool again = status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED ||
                        status.error_code() == grpc::StatusCode::UNAVAILABLE;
@@ -95,6 +101,7 @@ class UnaryInfer final : public grpc::ServerUnaryReactor {
   ModelInferResponse& response_;
   std::shared_ptr<ModelHost> host_;
   CallHandle handle_;
+  std::optional<MessageBudget::Lease> lease_;
 };
 
 class StreamInfer final
@@ -102,8 +109,12 @@ class StreamInfer final
       public Lasting,
       public std::enable_shared_from_this<StreamInfer> {
  public:
-  StreamInfer(KserveService& service, grpc::CallbackServerContext& context, int window)
-      : service_(service), context_(context), window_(static_cast<std::size_t>(window)) {}
+  StreamInfer(KserveService& service, grpc::CallbackServerContext& context, MessageBudget& budget,
+              int window)
+      : service_(service),
+        context_(context),
+        budget_(budget),
+        window_(static_cast<std::size_t>(window)) {}
 
   void begin(bool open) {
     self_ = shared_from_this();
@@ -163,10 +174,14 @@ class StreamInfer final
     std::unique_ptr<ModelInferRequest> request;
     ModelStreamInferResponse response;
     CallHandle handle;
+    std::optional<MessageBudget::Lease> lease;
     bool ready = false;
   };
 
   void launch(const std::shared_ptr<Slot>& slot) {
+    auto lease = budget_.take(*slot->request);
+    if (!lease) return end(slot, lease.error());
+    slot->lease = std::move(*lease);
     std::shared_ptr<ModelHost> host;
     auto handle = start(service_, context_, *slot->request, slot, host,
                         [this, slot](Result<InferAnswer> answer) { end(slot, std::move(answer)); });
@@ -188,6 +203,9 @@ class StreamInfer final
       slot->response.mutable_infer_response()->set_id(slot->request->id());
       slot->response.mutable_infer_response()->set_model_name(slot->request->model_name());
     }
+    // Nobody reads the tensors any more, while the answer may still wait for its turn.
+    slot->request.reset();
+    slot->lease.reset();
     {
       const std::lock_guard lock(mutex_);
       slot->ready = true;
@@ -231,6 +249,7 @@ class StreamInfer final
 
   KserveService& service_;
   grpc::CallbackServerContext& context_;
+  MessageBudget& budget_;
   const std::size_t window_;
   std::shared_ptr<StreamInfer> self_;  // until gRPC is done
   std::mutex mutex_;
@@ -246,6 +265,14 @@ class StreamInfer final
 };
 
 }  // namespace
+
+Result<MessageBudget::Lease> MessageBudget::take(const ModelInferRequest& request) {
+  const std::size_t bytes = request.ByteSizeLong();
+  const std::size_t before = used_.fetch_add(bytes);
+  Lease lease(*this, bytes);
+  if (before == 0 || before + bytes <= bytes_max_) return lease;
+  return Error{ErrorCode::kQueueFull, "too many bytes of requests in memory; try again later"};
+}
 
 bool OpenStreams::add(const std::shared_ptr<Lasting>& one) {
   const std::lock_guard lock(mutex_);
@@ -269,17 +296,18 @@ void OpenStreams::close_all() {
 
 grpc::ServerUnaryReactor* start_unary_infer(KserveService& service,
                                             grpc::CallbackServerContext& context,
+                                            MessageBudget& budget,
                                             const ModelInferRequest& request,
                                             ModelInferResponse& response) {
   auto reactor = std::make_unique<UnaryInfer>(context, response);
-  reactor->begin(service, request);
+  reactor->begin(service, budget, request);
   return reactor.release();
 }
 
 grpc::ServerBidiReactor<ModelInferRequest, ModelStreamInferResponse>* start_stream_infer(
-    KserveService& service, grpc::CallbackServerContext& context, OpenStreams& streams,
-    int window) {
-  const auto reactor = std::make_shared<StreamInfer>(service, context, window);
+    KserveService& service, grpc::CallbackServerContext& context, MessageBudget& budget,
+    OpenStreams& streams, int window) {
+  const auto reactor = std::make_shared<StreamInfer>(service, context, budget, window);
   reactor->begin(streams.add(reactor));
   return reactor.get();
 }

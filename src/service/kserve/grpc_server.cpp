@@ -81,7 +81,10 @@ class RunningServer final : public GrpcServer {
     builder.SetMaxReceiveMessageSize(static_cast<int>(
         std::min(options_.message_max, std::size_t{0x7FFF'FFFF})));
     builder.SetMaxSendMessageSize(-1);
-    builder.SetResourceQuota(grpc::ResourceQuota("shoal").Resize(options_.memory_max));
+    // gRPC's own buffers; with too little it takes no connections at all.
+    constexpr std::size_t kBuffersMin = std::size_t{64} << 20;
+    builder.SetResourceQuota(
+        grpc::ResourceQuota("shoal").Resize(std::max(options_.memory_max, kBuffersMin)));
     builder.RegisterService(&service_);
     builder.RegisterService(&health_);
     server_ = builder.BuildAndStart();

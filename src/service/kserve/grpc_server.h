@@ -23,7 +23,7 @@ struct GrpcOptions {
   // Health, ServerLive and ServerReady need none.
   std::function<bool(std::string_view key)> allows_key;
   std::size_t message_max = std::size_t{64} << 20;  // bytes; above: RESOURCE_EXHAUSTED
-  std::size_t memory_max = std::size_t{512} << 20;  // bytes of messages in flight, about
+  std::size_t memory_max = std::size_t{512} << 20;  // of requests that wait for their answers
   int streams_per_connection = 256;                 // calls in flight
   int stream_window = 32;  // requests of a ModelStreamInfer that wait for their answers
 };

@@ -370,6 +370,36 @@ TEST_F(GrpcServerTest, AMessageOverTheLimitIsRefused) {
   EXPECT_TRUE(infer(raw_request({1, 2, 3, 4, 5, 6}), response).ok());
 }
 
+TEST_F(GrpcServerTest, RequestsThatWaitAreBoundedInBytes) {
+  GrpcOptions options;
+  options.memory_max = 100'000;
+  start(options);
+  models.host->hold(true);
+  const std::vector<float> large(15'000, 1);  // 60 kB
+  std::thread client([&] {
+    ModelInferResponse first;
+    EXPECT_TRUE(infer(raw_request(large), first).ok());
+  });
+  ASSERT_TRUE(models.host->wait_for_calls(1));
+  ModelInferResponse response;
+  EXPECT_EQ(infer(raw_request(large), response).error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
+  grpc::ClientContext context;
+  const auto stream = stub->ModelStreamInfer(&context);
+  ASSERT_TRUE(stream->Write(raw_request(large)));
+  ModelStreamInferResponse refused;
+  ASSERT_TRUE(stream->Read(&refused));
+  EXPECT_NE(refused.error_message().find("too many bytes"), std::string::npos);
+  models.host->hold(false);
+  client.join();
+  EXPECT_TRUE(infer(raw_request(large), response).ok());
+  ASSERT_TRUE(stream->Write(raw_request(large)));
+  ASSERT_TRUE(stream->Read(&refused));
+  EXPECT_EQ(refused.error_message(), "");
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
 TEST_F(GrpcServerTest, DrainAnswersWhatWasAcceptedAndEndsIdleStreams) {
   models.host->hold(true);
   grpc::ClientContext idle;

@@ -115,14 +115,16 @@ GrpcService::Reactor* GrpcService::ModelMetadata(Context* context,
 GrpcService::Reactor* GrpcService::ModelInfer(Context* context,
                                               const inference::ModelInferRequest* request,
                                               inference::ModelInferResponse* response) {
-  if (allowed(*context)) return start_unary_infer(service_, *context, *request, *response);
+  if (allowed(*context)) {
+    return start_unary_infer(service_, *context, budget_, *request, *response);
+  }
   return answer(context, [] { return grpc::Status::OK; });
 }
 
 grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
 GrpcService::ModelStreamInfer(Context* context) {
   if (!allowed(*context)) return std::make_unique<Refused>().release();
-  return start_stream_infer(service_, *context, streams_, options_.stream_window);
+  return start_stream_infer(service_, *context, budget_, streams_, options_.stream_window);
 }
 
 GrpcService::Reactor* GrpcService::ModelConfig(Context* context,

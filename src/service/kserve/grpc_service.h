@@ -14,7 +14,7 @@ class GrpcService final : public inference::GRPCInferenceService::CallbackServic
  public:
   // All outlive it.
   GrpcService(const GrpcOptions& options, KserveService& service, OpenStreams& streams)
-      : options_(options), service_(service), streams_(streams) {}
+      : options_(options), service_(service), streams_(streams), budget_(options.memory_max) {}
 
   using Context = grpc::CallbackServerContext;
   using Reactor = grpc::ServerUnaryReactor;
@@ -75,6 +75,7 @@ class GrpcService final : public inference::GRPCInferenceService::CallbackServic
   const GrpcOptions& options_;
   KserveService& service_;
   OpenStreams& streams_;
+  MessageBudget budget_;
 };
 
 }  // namespace shoal
