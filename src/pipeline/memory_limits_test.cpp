@@ -23,14 +23,14 @@ TEST(MemoryLimitsTest, TheSmallerOfTheTwoCounts) {
   EXPECT_EQ(bytes("", "", facts), 0) << "no limit at all";
   EXPECT_EQ(bytes("100MiB", "", facts), 100 * kMiB);
   EXPECT_EQ(bytes("50%", "", facts), 500 * kMiB);
-  EXPECT_EQ(bytes("", "80%", facts), (600 - 64) * kMiB) << "a quarter is left for requests";
+  EXPECT_EQ(bytes("", "80%", facts), (600 - 96) * kMiB) << "a quarter is left for requests";
   EXPECT_EQ(bytes("100MiB", "80%", facts), 100 * kMiB);
-  EXPECT_EQ(bytes("90%", "80%", facts), (600 - 64) * kMiB);
+  EXPECT_EQ(bytes("90%", "80%", facts), (600 - 96) * kMiB);
 }
 
 TEST(MemoryLimitsTest, LoadedModelsCountAsPlannedOrAsResident) {
   MemoryFacts facts{.total = 1000 * kMiB, .resident = 90 * kMiB, .promised = 200 * kMiB};
-  EXPECT_EQ(bytes("", "80%", facts), (600 - 264) * kMiB) << "not touched yet, but promised";
+  EXPECT_EQ(bytes("", "80%", facts), (600 - 296) * kMiB) << "not touched yet, but promised";
   facts.resident = 300 * kMiB;
   EXPECT_EQ(bytes("", "80%", facts), 300 * kMiB);
 }
@@ -43,7 +43,7 @@ TEST(MemoryLimitsTest, WhereNothingIsLeftTheMessageSaysWhy) {
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::kOutOfMemory);
   EXPECT_EQ(result.error().message,
-            "process.memory_limit 80% is 80.0 MiB of 100.0 MiB: after 25 % for requests, 75.0 MiB "
+            "process.memory_limit 80% is 80.0 MiB of 100.0 MiB: after 25 % for requests, 96.0 MiB "
             "for the program and 5.0 MiB for loaded models nothing is left for 'm.onnx'");
 }
 

@@ -110,13 +110,14 @@ class RequestPool {
 
   static void account(Request& request) {
     const Frame& frame = request.outcome.pixels;
-    const auto& detections = request.outcome.detections.items;
-    std::size_t held = frame.pixels.capacity() + request.packet.bytes.capacity() +
-                       detections.capacity() * sizeof(Detection);
+    // Planned for the most detections, so all of it is needed.
+    const std::size_t detections =
+        request.outcome.detections.items.capacity() * sizeof(Detection);
+    std::size_t held = frame.pixels.capacity() + request.packet.bytes.capacity() + detections;
     std::size_t needed = std::min(frame.pixels.capacity(),
                                   static_cast<std::size_t>(frame.pitch_bytes) *
                                       static_cast<std::size_t>(frame.size.height)) +
-                         request.packet.bytes.size() + detections.size() * sizeof(Detection);
+                         request.packet.bytes.size() + detections;
     for (const RawOutput& output : request.tensor_out) {
       held += output.values.capacity() * sizeof(float);
       needed += output.values.size() * sizeof(float);
