@@ -111,7 +111,7 @@ async def closed_loop(door, pictures, concurrency, seconds, warm_up=2.0):
                 status, inside, connection = 0, None, await door.connect()
             turn += concurrency
             now = time.perf_counter()
-            if begun >= start and now <= end:
+            if start <= now <= end:
                 answers.add(now - begun, status, inside)
             if status != 200:
                 await asyncio.sleep(0.05)

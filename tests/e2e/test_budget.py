@@ -1,5 +1,5 @@
-"""`shoal budget` and memory limits on the real program: the plan adds up, what it measures is what it
-planned, a limit takes the batch and the lanes but no result, and containers are heard."""
+"""`shoal budget` and memory limits on the real program: the plan adds up, what it measures is what
+it planned, a limit takes the batch and the lanes but no result, and containers are heard."""
 
 import json
 import os
