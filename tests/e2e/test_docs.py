@@ -26,7 +26,7 @@ def test_commands_of_documents_run(path, tmp_path, shoal_bin):
 
 def test_options_that_documents_name_exist(shoal_bin):
     known = set()
-    for verb in ("detect", "eval", "inspect", "doctor", "bench", "serve"):
+    for verb in ("detect", "eval", "inspect", "doctor", "bench", "budget", "serve"):
         text = subprocess.run([BINARY, verb, "--help"], capture_output=True, text=True).stdout
         known |= set(re.findall(r"--[a-z][a-z-]*", text))
     for path in DOCUMENTS:
