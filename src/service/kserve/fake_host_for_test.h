@@ -2,6 +2,7 @@
 // with what can be computed by hand.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -14,7 +15,6 @@
 #include <vector>
 
 #include "pipeline/model_host.h"
-#include "service/kserve/model_access.h"
 
 namespace shoal {
 
@@ -45,8 +45,14 @@ class FakeHost final : public ModelHost {
   }
 
   // -- for the test --
-  std::optional<Error> refusal;     // of the next calls
-  std::optional<Error> item_error;  // of every item
+  void refuse(std::optional<Error> error) {  // the next calls
+    const std::lock_guard lock(mutex_);
+    refusal_ = std::move(error);
+  }
+  void fail_items(std::optional<Error> error) {
+    const std::lock_guard lock(mutex_);
+    item_error_ = std::move(error);
+  }
   // While held, nothing is answered but by cancellation.
   void hold(bool held) {
     const std::lock_guard lock(mutex_);
@@ -119,17 +125,22 @@ class FakeHost final : public ModelHost {
     last_ = options;
     ++calls_;
     changed_.notify_all();
-    if (refusal) return *refusal;
+    if (refusal_) return *refusal_;
     auto flag = std::make_shared<std::atomic<bool>>(false);
     jobs_.push_back({flag, std::move(work)});
     return CallHandle(flag);
+  }
+
+  std::optional<Error> item_error() const {
+    const std::lock_guard lock(mutex_);
+    return item_error_;
   }
 
   CallItem look(const PictureItem& item, bool gone) const {
     CallItem answer;
     Outcome& outcome = answer.outcome;
     if (gone) outcome.error = Error{ErrorCode::kCancelled, "withdrawn"};
-    if (item_error) outcome.error = item_error;
+    if (const auto error = item_error()) outcome.error = error;
     if (outcome.error) return answer;
     const int count = item.pixels.data != nullptr ? item.pixels.data[0]
                       : item.encoded.empty()      ? 255
@@ -157,7 +168,7 @@ class FakeHost final : public ModelHost {
   CallItem compute(std::span<const float> values, bool gone) const {
     CallItem answer;
     if (gone) answer.outcome.error = Error{ErrorCode::kCancelled, "withdrawn"};
-    if (item_error) answer.outcome.error = item_error;
+    if (const auto error = item_error()) answer.outcome.error = error;
     if (answer.outcome.error) return answer;
     RawOutput sum{.shape = outputs_[0].shape, .values = {0}};
     RawOutput twice{.shape = outputs_[1].shape, .values = {}};
@@ -202,48 +213,11 @@ class FakeHost final : public ModelHost {
   CallOptions last_;
   std::size_t calls_ = 0;
   std::size_t cancelled_ = 0;
+  std::optional<Error> refusal_;
+  std::optional<Error> item_error_;
   bool held_ = false;
   bool ending_ = false;
   std::thread worker_;
-};
-
-// Access to one fake host under its name; loading and unloading are remembered as text.
-struct FakeModels {
-  std::shared_ptr<FakeHost> host = std::make_shared<FakeHost>();
-  std::vector<std::string> asked;                // "load net", "unload net", ...
-  std::optional<DetectorOptions> changed;        // of the last load with other options
-  bool ready = true;
-
-  [[nodiscard]] ModelAccess access() {
-    return {.find = [this](std::string_view name) -> Result<std::shared_ptr<ModelHost>> {
-              if (name != host->name()) {
-                return Error{ErrorCode::kNotFound, "no model '" + std::string(name) + "'"};
-              }
-              if (!ready) return Error{ErrorCode::kUnavailable, "loading"};
-              return std::shared_ptr<ModelHost>(host);
-            },
-            .index = [this]() -> std::vector<ModelStatus> {
-              return {{host->name(), ready ? ModelState::kReady : ModelState::kLoading, ""},
-                      {"other", ModelState::kUnavailable, "unloaded"}};
-            },
-            .all_ready = [this] { return ready; },
-            .load = [this](const std::string& name) -> Result<void> {
-              asked.push_back("load " + name);
-              if (name == "absent") return Error{ErrorCode::kNotFound, "no such model"};
-              return {};
-            },
-            .load_changed = [this](const std::string& name, const DetectorOptions& options)
-                -> Result<void> {
-              asked.push_back("change " + name);
-              changed = options;
-              return {};
-            },
-            .unload = [this](const std::string& name) -> Result<void> {
-              asked.push_back("unload " + name);
-              return {};
-            },
-            .source = {}};
-  }
 };
 
 }  // namespace shoal

@@ -9,7 +9,7 @@
 #include <cstring>
 #include <thread>
 
-#include "service/kserve/fake_host_for_test.h"
+#include "service/kserve/fake_models_for_test.h"
 #include "service/kserve/grpc_codec.h"
 #include "service/kserve/health.grpc.pb.h"
 #include "service/kserve/inference.grpc.pb.h"
@@ -121,9 +121,9 @@ TEST_F(GrpcServerTest, ErrorsHaveTheirStatus) {
   request.mutable_inputs(0)->set_shape(0, 2);
   EXPECT_EQ(infer(request, response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   request = raw_request({1, 2, 3, 4, 5, 6});
-  models.host->item_error = Error{ErrorCode::kDeadlineExceeded, "late"};
+  models.host->fail_items(Error{ErrorCode::kDeadlineExceeded, "late"});
   EXPECT_EQ(infer(request, response).error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
-  models.host->refusal = Error{ErrorCode::kQueueFull, "full"};
+  models.host->refuse(Error{ErrorCode::kQueueFull, "full"});
   grpc::ClientContext context;
   const grpc::Status full = stub->ModelInfer(&context, request, &response);
   EXPECT_EQ(full.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
@@ -300,7 +300,7 @@ TEST_F(GrpcServerTest, LoadsUnloadsAndSetsTheLog) {
   EXPECT_EQ(load(request), grpc::StatusCode::OK);
   (*request.mutable_parameters())["config"].set_string_param(R"({"max_batch_size": 5})");
   EXPECT_EQ(load(request), grpc::StatusCode::OK);
-  EXPECT_EQ(models.changed->batch_max, 5);
+  EXPECT_EQ(models.changed()->batch_max, 5);
   (*request.mutable_parameters())["file:1/model.onnx"].set_bytes_param("x");
   EXPECT_EQ(load(request), grpc::StatusCode::UNIMPLEMENTED);
   request.Clear();
@@ -310,7 +310,7 @@ TEST_F(GrpcServerTest, LoadsUnloadsAndSetsTheLog) {
   inference::LogSettingsResponse log;
   ASSERT_TRUE(stub->LogSettings(&context, {}, &log).ok());
   EXPECT_TRUE(log.settings().at("log_warning").bool_param());
-  EXPECT_EQ(models.asked, (std::vector<std::string>{"load net", "change net"}));
+  EXPECT_EQ(models.asked(), (std::vector<std::string>{"load net", "change net"}));
 }
 
 TEST_F(GrpcServerTest, HealthIsCheckedAndWatched) {

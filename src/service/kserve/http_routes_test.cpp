@@ -9,7 +9,7 @@
 #include <mutex>
 
 #include "core/log.h"
-#include "service/kserve/fake_host_for_test.h"
+#include "service/kserve/fake_models_for_test.h"
 #include "service/kserve/message.h"
 
 namespace shoal {
@@ -76,7 +76,7 @@ class HttpRoutesTest : public testing::Test {
       .trace = {.get = [this](const std::string&) { return trace; },
                 .set = [this](const std::string& model,
                               const TraceValues& changes) -> Result<TraceValues> {
-                  models.asked.push_back("trace " + model);
+                  models.note("trace " + model);
                   for (const auto& [name, values] : changes) trace[name] = values;
                   return trace;
                 }},
@@ -211,13 +211,13 @@ TEST_F(HttpRoutesTest, ErrorsHaveTheirStatusAndSayWhenToComeBack) {
   EXPECT_EQ(ask("POST", "/v2/models/net/generate", "{}").status, 501);
   EXPECT_EQ(ask("GET", "/v2/systemsharedmemory/status").status, 501);
   EXPECT_EQ(ask("POST", "/v2/cudasharedmemory/region/r/register", "{}").status, 501);
-  models.host->refusal = Error{ErrorCode::kQueueFull, "full"};
+  models.host->refuse(Error{ErrorCode::kQueueFull, "full"});
   const HttpResponse full = ask("POST", "/v2/models/net/infer", std::string(kRawRequest));
   EXPECT_EQ(full.status, 503);
   EXPECT_EQ(message_of(full), "full");
   EXPECT_EQ(full.headers.at(0), (std::pair<std::string, std::string>{"Retry-After", "7"}));
-  models.host->refusal.reset();
-  models.host->item_error = Error{ErrorCode::kInternal, "a defect"};
+  models.host->refuse({});
+  models.host->fail_items(Error{ErrorCode::kInternal, "a defect"});
   EXPECT_EQ(ask("POST", "/v2/models/net/infer", std::string(kRawRequest)).status, 500);
 }
 
@@ -241,7 +241,7 @@ TEST_F(HttpRoutesTest, TheRepositoryListsLoadsAndUnloads) {
                 R"({"parameters":{"unload_dependents":false}})").status, 200);
   EXPECT_EQ(ask("POST", "/v2/repository/models/absent/load").status, 404);
   EXPECT_EQ(ask("POST", "/v2/repository/models/../load").status, 404);
-  EXPECT_EQ(models.asked,
+  EXPECT_EQ(models.asked(),
             (std::vector<std::string>{"load net", "unload other", "load absent"}));
 }
 
@@ -252,10 +252,10 @@ TEST_F(HttpRoutesTest, ALoadRequestMayChangeTheConfiguration) {
   };
   EXPECT_EQ(with(R"({"max_batch_size":3,"dynamic_batching":{"max_queue_delay_microseconds":500}})")
                 .status, 200);
-  ASSERT_TRUE(models.changed);
-  EXPECT_EQ(models.changed->batch_max, 3);
-  EXPECT_EQ(models.changed->queue_delay, std::chrono::microseconds(500));
-  EXPECT_EQ(models.changed->model, models.host->detector_options().model);
+  ASSERT_TRUE(models.changed());
+  EXPECT_EQ(models.changed()->batch_max, 3);
+  EXPECT_EQ(models.changed()->queue_delay, std::chrono::microseconds(500));
+  EXPECT_EQ(models.changed()->model, models.host->detector_options().model);
   EXPECT_EQ(with(R"({"platform":"tensorrt_plan"})").status, 501);
   EXPECT_EQ(with("{").status, 400);
   EXPECT_EQ(ask("POST", "/v2/repository/models/net/load",
@@ -268,7 +268,7 @@ TEST_F(HttpRoutesTest, TraceSettingsAreReadAndChanged) {
   const json::value now = document("POST", "/v2/models/net/trace/setting",
                                    R"({"trace_level":["TIMESTAMPS"],"trace_rate":5})");
   EXPECT_EQ(json::serialize(now), R"({"trace_level":["TIMESTAMPS"],"trace_rate":"5"})");
-  EXPECT_EQ(models.asked, (std::vector<std::string>{"trace net"}));
+  EXPECT_EQ(models.asked(), (std::vector<std::string>{"trace net"}));
   EXPECT_EQ(ask("GET", "/v2/models/nothing/trace/setting").status, 404);
   EXPECT_EQ(ask("POST", "/v2/trace/setting", R"({"trace_rate":{}})").status, 400);
 }
@@ -294,7 +294,7 @@ TEST_F(HttpRoutesTest, ClientsMayBeKeptFromLoading) {
   EXPECT_EQ(ask("GET", "/v2/trace/setting").status, 501);
   EXPECT_EQ(ask("GET", "/v2/logging").status, 501);
   EXPECT_EQ(document("GET", "/v2").at("extensions").as_array().size(), 5U);
-  EXPECT_TRUE(models.asked.empty());
+  EXPECT_TRUE(models.asked().empty());
 }
 
 }  // namespace

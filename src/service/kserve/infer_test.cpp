@@ -9,7 +9,7 @@
 #include <future>
 #include <limits>
 
-#include "service/kserve/fake_host_for_test.h"
+#include "service/kserve/fake_models_for_test.h"
 #include "service/kserve/infer_reader.h"
 
 namespace shoal {
@@ -134,7 +134,7 @@ TEST_F(InferTest, TheRawEntryRefusesWhatItsFileDoesNotDeclare) {
 }
 
 TEST_F(InferTest, AFailedItemFailsTheRawCall) {
-  models.host->item_error = Error{ErrorCode::kDeadlineExceeded, "late"};
+  models.host->fail_items(Error{ErrorCode::kDeadlineExceeded, "late"});
   const auto answer =
       run("net", tensor("images", WireType::kFp32, {1, 2, 3}, floats({1, 2, 3, 4, 5, 6})));
   ASSERT_FALSE(answer);
@@ -201,7 +201,7 @@ TEST_F(InferTest, ALoneBadPictureIsTheCallsError) {
 }
 
 TEST_F(InferTest, ItemsThatAllFailForReasonsOfTheServerAreTheCallsError) {
-  models.host->item_error = Error{ErrorCode::kUnavailable, "busy"};
+  models.host->fail_items(Error{ErrorCode::kUnavailable, "busy"});
   const auto answer = run("net_boxes", files({2}, {"\1", "\1"}));
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, ErrorCode::kUnavailable);
