@@ -181,6 +181,7 @@ KserveOptions RunningService::kserve_options() {
                      return evidence_.trace_settings().change(model, changes);
                    }};
   options.log = log_hooks();
+  options.items_max = static_cast<std::size_t>(options_.config.service.items_max);
   return options;
 }
 
