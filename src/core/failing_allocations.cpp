@@ -58,12 +58,6 @@ void* allocate(std::size_t size, std::size_t alignment) noexcept {
 #endif
 }
 
-void* allocate_or_throw(std::size_t size, std::size_t alignment) {
-  void* memory = allocate(size, alignment);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-
 }  // namespace
 
 void shoal::arm_allocations(AllocationKind kind, std::uint64_t first, std::uint64_t last,
@@ -130,37 +124,4 @@ int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
 }  // extern "C"
 #endif
 
-// All forms, because sanitizers bring their own of those that are left out, and mixing the two is
-// an error that they report.
-using Align = std::align_val_t;
-using NoThrow = std::nothrow_t;
-
-void* operator new(std::size_t size) { return allocate_or_throw(size, 1); }
-void* operator new[](std::size_t size) { return allocate_or_throw(size, 1); }
-void* operator new(std::size_t size, const NoThrow&) noexcept { return allocate(size, 1); }
-void* operator new[](std::size_t size, const NoThrow&) noexcept { return allocate(size, 1); }
-void* operator new(std::size_t size, Align alignment) {
-  return allocate_or_throw(size, static_cast<std::size_t>(alignment));
-}
-void* operator new[](std::size_t size, Align alignment) {
-  return allocate_or_throw(size, static_cast<std::size_t>(alignment));
-}
-void* operator new(std::size_t size, Align alignment, const NoThrow&) noexcept {
-  return allocate(size, static_cast<std::size_t>(alignment));
-}
-void* operator new[](std::size_t size, Align alignment, const NoThrow&) noexcept {
-  return allocate(size, static_cast<std::size_t>(alignment));
-}
-
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, const NoThrow&) noexcept { std::free(memory); }
-void operator delete[](void* memory, const NoThrow&) noexcept { std::free(memory); }
-void operator delete(void* memory, Align) noexcept { std::free(memory); }
-void operator delete[](void* memory, Align) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, Align) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t, Align) noexcept { std::free(memory); }
-void operator delete(void* memory, Align, const NoThrow&) noexcept { std::free(memory); }
-void operator delete[](void* memory, Align, const NoThrow&) noexcept { std::free(memory); }
+#include "core/replaced_operators.h"
