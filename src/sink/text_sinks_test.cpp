@@ -1,5 +1,5 @@
 // JSON lines, COCO, YOLO and MOT text: exact bytes, and what the tools they are made for read.
-#include "sink/allocations_for_test.h"
+#include "core/counted_allocations.h"
 #include "sink/coco_sink.h"
 #include "sink/jsonl_sink.h"
 #include "sink/mot_sink.h"
@@ -97,9 +97,9 @@ TEST_F(JsonlSinkTest, DoesNotAllocateAfterTheFirstLine) {
   }
   auto sink = create_jsonl_sink({at("out.jsonl"), {"person", "a class with a long name"}});
   ASSERT_TRUE((*sink)->write(outcome));
-  const long before = allocation_count();
+  const std::size_t before = counted_allocations();
   for (int i = 0; i < 10; ++i) ASSERT_TRUE((*sink)->write(outcome));
-  EXPECT_EQ(allocation_count() - before, 0);
+  EXPECT_EQ(counted_allocations() - before, 0U);
 }
 
 class CocoSinkTest : public FolderTest {};
