@@ -17,6 +17,9 @@ find_package(prometheus-cpp REQUIRED)
 pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET libavformat libavcodec libswscale libavutil)
 pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
 pkg_check_modules(PANGO REQUIRED IMPORTED_TARGET pangocairo cairo)
+pkg_check_modules(MOSQUITTO REQUIRED IMPORTED_TARGET libmosquitto)
+pkg_check_modules(NATS REQUIRED IMPORTED_TARGET libnats)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 
 find_program(SHOAL_PYTHON NAMES python3 PATHS ${PROJECT_SOURCE_DIR}/.venv/bin
              NO_DEFAULT_PATH REQUIRED)
