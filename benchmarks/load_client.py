@@ -59,7 +59,10 @@ class HttpDoor:
         status = int(head.split(" ", 2)[1])
         fields = {name.strip().lower(): value.strip() for name, value in
                   (line.split(":", 1) for line in head.split("\r\n")[1:] if ":" in line)}
-        body = await reader.readexactly(int(fields.get("content-length", 0)))
+        if fields.get("transfer-encoding", "").lower() == "chunked":
+            body = await self.read_chunks(reader)
+        else:
+            body = await reader.readexactly(int(fields.get("content-length", 0)))
         if fields.get("connection", "").lower() == "close":
             writer.close()
             raise ConnectionResetError(f"status {status}, connection closed")
@@ -67,6 +70,16 @@ class HttpDoor:
             return status, None
         timing = json.loads(body).get("timing_ms") if b"timing_ms" in body else None
         return status, timing and timing["total"]
+
+    @staticmethod
+    async def read_chunks(reader):
+        body = b""
+        while size := int((await reader.readline()).split(b";")[0], 16):
+            body += await reader.readexactly(size)
+            await reader.readexactly(2)
+        while await reader.readline() not in (b"\r\n", b""):
+            pass  # trailers
+        return body
 
 
 class GrpcDoor:
