@@ -66,4 +66,16 @@ void append_json_number(fmt::memory_buffer& out, double value, int decimals) {
   }
 }
 
+void append_json_box(fmt::memory_buffer& out, const Box<SourceSpace>& box) {
+  append_text(out, R"({"x1":)");
+  append_json_number(out, box.x1, 2);
+  append_text(out, R"(,"y1":)");
+  append_json_number(out, box.y1, 2);
+  append_text(out, R"(,"x2":)");
+  append_json_number(out, box.x2, 2);
+  append_text(out, R"(,"y2":)");
+  append_json_number(out, box.y2, 2);
+  out.push_back('}');
+}
+
 }  // namespace shoal
