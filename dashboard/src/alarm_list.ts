@@ -1,6 +1,6 @@
 // The alarms, newest first, with a thumbnail each. A click opens the clip.
 import { el, icon, setText } from "./dom";
-import { ago, clock } from "./format";
+import { when } from "./format";
 import { kIcons } from "./icons";
 import type { Alarm } from "./protocol";
 import { ApiError, type Session } from "./session";
@@ -36,7 +36,7 @@ class AlarmItem {
   }
 
   tick(now: number): void {
-    setText(this.when, `${clock(this.alarm.time, now)}, ${ago(this.alarm.time, now)}`);
+    setText(this.when, when(this.alarm.time, now));
   }
 
   close(): void {

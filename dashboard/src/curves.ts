@@ -2,9 +2,9 @@
 // words while it is red.
 import uPlot from "uplot";
 import { el, icon, setAttribute, setText } from "./dom";
-import { bytes, clock, duration, rate } from "./format";
+import { ago, bytes, clock, duration, rate } from "./format";
 import { reasonFor, type Curve } from "./health";
-import { kWindow, type Point } from "./history";
+import { windowOf, type Point } from "./history";
 import { kIcons } from "./icons";
 
 interface CurveKind {
@@ -126,7 +126,7 @@ class CurveRow {
       scales: {
         x: { range: () => {
           const last = this.points.at(-1)?.time ?? 0;
-          return [last - kWindow, last];
+          return [last - windowOf(this.points), last];
         } },
         y: { range: () => [0, top()] },
       },
@@ -144,17 +144,21 @@ class CurveRow {
 export class Curves {
   readonly element = el("section", { class: "curves panel", "aria-label": "The last ten minutes" });
   private readonly rows: CurveRow[];
+  private readonly from = el("span");
   private readonly when = el("span");
 
   constructor() {
     this.rows = kCurves.map((kind) => new CurveRow(kind, (time) => this.pointedAt(time)));
     this.element.append(...this.rows.map((row) => row.element),
-      el("p", { class: "time-axis", "aria-hidden": "true" }, el("span", {}, "10 min ago"), this.when,
+      el("p", { class: "time-axis", "aria-hidden": "true" }, this.from, this.when,
          el("span", {}, "now")));
   }
 
   update(points: readonly Point[]): void {
     for (const row of this.rows) row.update(points);
+    const last = points.at(-1)?.time ?? 0;
+    const from = new Date((last - windowOf(points)) * 1000).toISOString();
+    setText(this.from, ago(from, last * 1000));
   }
 
   repaint(): void {

@@ -76,6 +76,11 @@ export function ago(iso: string, now: number): string {
   return `${Math.floor(seconds / 86_400)} d ago`;
 }
 
+// When something in a list happened: its age while it is fresh, then the clock.
+export function when(iso: string, now: number): string {
+  return now - Date.parse(iso) < 60_000 ? ago(iso, now) : clock(iso, now);
+}
+
 export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }

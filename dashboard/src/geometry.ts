@@ -52,22 +52,11 @@ export function forwardOf(from: readonly [number, number], to: readonly [number,
   return [-dy / length, dx / length];
 }
 
-// The middle of a polygon's area, for its label; of its corners where it has no area.
-export function middleOf(polygon: readonly (readonly [number, number])[]): [number, number] {
-  let area = 0;
-  let x = 0;
-  let y = 0;
-  polygon.forEach(([x1, y1], index) => {
-    const [x2, y2] = polygon[(index + 1) % polygon.length]!;
-    const cross = x1 * y2 - x2 * y1;
-    area += cross;
-    x += (x1 + x2) * cross;
-    y += (y1 + y2) * cross;
-  });
-  if (Math.abs(area) > 1e-9) return [x / (3 * area), y / (3 * area)];
-  const sum = polygon.reduce((all, point) => [all[0] + point[0], all[1] + point[1]] as const,
-                             [0, 0] as const);
-  return [sum[0] / (polygon.length || 1), sum[1] / (polygon.length || 1)];
+// The uppermost corner of a polygon, where its label stands; the left one of two.
+export function topOf(polygon: readonly (readonly [number, number])[]): readonly [number, number] {
+  return polygon.reduce((top, point) =>
+    (point[1] < top[1] || (point[1] === top[1] && point[0] < top[0]) ? point : top),
+    [1, 1] as readonly [number, number]);
 }
 
 // Tiles in columns: as large as fits without scrolling, no row without need.

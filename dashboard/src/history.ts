@@ -3,6 +3,13 @@
 import type { Site } from "./protocol";
 
 export const kWindow = 600; // s
+const kLeastWindow = 60;
+
+// What the curves show: all there is, from one minute to ten.
+export function windowOf(points: readonly Point[]): number {
+  const length = points.length > 0 ? points.at(-1)!.time - points[0]!.time : 0;
+  return Math.min(kWindow, Math.max(kLeastWindow, length));
+}
 
 export interface Point {
   time: number; // s since 1970, the server's clock

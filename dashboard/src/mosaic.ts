@@ -8,7 +8,8 @@ import { Signal } from "./signal";
 import { Tile } from "./tile";
 
 const kGap = 10; // px, as in mosaic.css
-const kNarrowCaption = 330; // px of width under which a caption takes two lines
+const kRim = 4; // px around the tiles, for their outlines; as in mosaic.css
+const kNarrowCaption = 430; // px of width under which a caption takes two lines
 const kLeastWidth = 170; // px; with more cameras than that leaves room for, the mosaic scrolls
 const kStacked = "(max-width: 820px)";
 
@@ -28,7 +29,7 @@ export class Mosaic {
                       el("button", { type: "button", class: "primary", onclick: add }, "Add a camera"));
     this.empty.hidden = true;
     this.element.append(this.list, this.empty);
-    this.seen = new IntersectionObserver((entries) => this.sawChange(entries));
+    this.seen = new IntersectionObserver((entries) => this.sawChange(entries), { rootMargin: "100px" });
     new ResizeObserver(() => this.layOut()).observe(this.element);
     this.list.addEventListener("keydown", (event) => this.move(event));
   }
@@ -86,8 +87,8 @@ export class Mosaic {
     return tile !== undefined;
   }
 
-  alarmed(alarm: Alarm, now: number): void {
-    this.tiles.get(alarm.camera)?.alarmed(alarm, now);
+  alarmed(alarm: Alarm): void {
+    this.tiles.get(alarm.camera)?.alarmed(alarm);
   }
 
   focus(name: string): void {
@@ -97,10 +98,10 @@ export class Mosaic {
   private layOut(): void {
     const stacked = window.matchMedia(kStacked).matches;
     const space = {
-      width: this.element.clientWidth, height: this.element.clientHeight, gap: kGap,
+      width: this.element.clientWidth - 2 * kRim, height: this.element.clientHeight - 2 * kRim, gap: kGap,
       aspect: 16 / 9, caption: (width: number) => (width < kNarrowCaption ? 58 : 36),
     };
-    if (space.width === 0) return;
+    if (space.width <= 0) return;
     this.grid = bestGrid(this.tiles.size, space);
     const least = Math.min(kLeastWidth, space.width);
     if (this.grid.pictureWidth < least) {

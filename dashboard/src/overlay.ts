@@ -1,6 +1,6 @@
 // What is drawn over a picture: boxes with label and track id, zones, lines. Boxes that were carried
 // on without inference are dashed. All sizes are of device pixels: `ratio` of them are one of CSS.
-import { boxOn, forwardOf, labelAt, middleOf, pointOn, type Rect, type Size } from "./geometry";
+import { boxOn, forwardOf, labelAt, pointOn, topOf, type Rect, type Size } from "./geometry";
 import { classColour, kLineColour, kZoneColour } from "./palette";
 import type { FrameHeader, Line, Track, Zone } from "./protocol";
 
@@ -67,9 +67,9 @@ function drawZone(context: Context, zone: Zone, place: Rect, size: number, style
   context.stroke();
   if (!style.detailed) return;
   const text = `${zone.name}: ${zone.count}`;
-  const [x, y] = pointOn(place, middleOf(zone.polygon));
-  const label = plateSize(context, text, size);
-  plate(context, text, x - label.width / 2, y - label.height / 2, size, kZoneColour);
+  const [x, y] = pointOn(place, topOf(zone.polygon));
+  const at = labelAt({ x, y, width: 0, height: 0 }, plateSize(context, text, size), place);
+  plate(context, text, at.x, at.y, size, kZoneColour);
 }
 
 function drawLine(context: Context, line: Line, place: Rect, size: number, style: OverlayStyle): void {

@@ -89,7 +89,7 @@ export class Page {
       this.statusLine.update(model.site!, model.version);
     });
     model.alarmCame.listen((alarm) => {
-      this.mosaic.alarmed(alarm, model.clock.now());
+      this.mosaic.alarmed(alarm);
       if (document.hidden) ++this.unseen;
       this.retitle();
     });

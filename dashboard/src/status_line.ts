@@ -12,11 +12,13 @@ export function modelText(model: ModelStatus): string {
 }
 
 export function sinkText(sink: SinkStatus): string {
-  const parts = [sink.written];
+  const parts: string[] = [];
+  if (!sinkTrouble(sink)) parts.push(sink.written);
   if (sink.waiting > 0) parts.push(`${count(sink.waiting)} waiting`);
   if (sink.dropped > 0) parts.push(`${count(sink.dropped)} dropped`);
   if (sink.spooled > 0) parts.push(`${count(sink.spooled)} alarms spooled`);
   if (sink.error) parts.push(sink.error);
+  if (sinkTrouble(sink) && sink.written) parts.push(`${sink.written} written`);
   return parts.filter(Boolean).join(", ");
 }
 

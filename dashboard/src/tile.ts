@@ -1,7 +1,7 @@
 // One camera in the mosaic: its picture, its state, its rates. A button: it opens the camera.
 import { ageText, coverOf, tileLabel } from "./camera_words";
 import { el, icon, setAttribute, setText } from "./dom";
-import { ago, rate } from "./format";
+import { rate } from "./format";
 import { kIcons, kStateIcons, kStateWords } from "./icons";
 import { LiveCanvas } from "./live_canvas";
 import type { Alarm, CameraState, CameraStatus } from "./protocol";
@@ -71,15 +71,14 @@ export class Tile {
     setAttribute(this.coverWhy, "title", cover?.why || null);
     if (Date.now() - this.labelled > kLabelEvery) this.label(now);
     if (this.alarm) {
-      const old = now - Date.parse(this.alarm.time) > kAlarmShown;
-      if (old) this.alarm = null;
-      this.showBadge(now);
+      if (now - Date.parse(this.alarm.time) > kAlarmShown) this.alarm = null;
+      this.showBadge();
     }
   }
 
-  alarmed(alarm: Alarm, now: number): void {
+  alarmed(alarm: Alarm): void {
     this.alarm = alarm;
-    this.showBadge(now);
+    this.showBadge();
   }
 
   close(): void {
@@ -87,12 +86,12 @@ export class Tile {
     this.element.remove();
   }
 
-  private showBadge(now: number): void {
+  private showBadge(): void {
     this.badge.hidden = this.alarm === null;
     setAttribute(this.element, "data-alarm", this.alarm ? "" : null);
     if (!this.alarm) return;
     if (!this.badge.firstChild) this.badge.append(icon(kIcons.bell), el("span"));
-    setText(this.badge.lastElementChild!, `${this.alarm.rule}, ${ago(this.alarm.time, now)}`);
+    setText(this.badge.lastElementChild!, this.alarm.rule);
   }
 
   private showState(state: CameraState): void {

@@ -1,6 +1,6 @@
 // Goal: figures and times read as people write them, without jumps at the units' edges.
 import { describe, expect, it } from "vitest";
-import { ago, bytes, clock, count, duration, percent, plural, rate, wholeSeconds } from "../src/format";
+import { ago, bytes, clock, count, duration, percent, plural, rate, when, wholeSeconds } from "../src/format";
 
 const local = (iso: string) => new Date(iso).toISOString(); // local time of day as an instant
 
@@ -34,6 +34,12 @@ describe("format", () => {
     expect(clock(local("2026-11-21T14:03:09"), now)).toBe("14:03:09");
     expect(clock(local("2026-11-20T14:03:09"), now)).toBe("2026-11-20 14:03:09");
     expect(clock("nonsense", now)).toBe("nonsense");
+  });
+
+  it("lists by age while that is fresh, then by the clock", () => {
+    const now = new Date(2026, 10, 21, 15, 0, 0).getTime();
+    expect(when(new Date(now - 59_000).toISOString(), now)).toBe("59 s ago");
+    expect(when(new Date(now - 61_000).toISOString(), now)).toBe("14:58:59");
   });
 
   it.each([[0, "now"], [12, "12 s ago"], [59.9, "59 s ago"], [200, "3 min ago"], [7200, "2 h ago"],

@@ -1,7 +1,7 @@
 // Goal: boxes stand where the server says, tiles are as large as fits. Method: worked examples, and
 // every grid of 1 to 40 tiles compared with all other grids.
 import { describe, expect, it } from "vitest";
-import { askedWidth, bestGrid, boxOn, contain, forwardOf, labelAt, middleOf, pointOn } from "../src/geometry";
+import { askedWidth, bestGrid, boxOn, contain, forwardOf, labelAt, pointOn, topOf } from "../src/geometry";
 
 describe("a picture in its frame", () => {
   it("keeps its proportions and is centred", () => {
@@ -44,9 +44,9 @@ describe("lines and zones", () => {
     expect(forwardOf([0, 0], [1, 0])[1]).toBe(1); // walking right, forward is down
     expect(forwardOf([0, 1], [0, 0])[0]).toBe(1); // walking up, forward is right
   });
-  it("a polygon's middle is that of its area", () => {
-    expect(middleOf([[0, 0], [1, 0], [1, 1], [0, 1]])).toEqual([0.5, 0.5]);
-    expect(middleOf([[0, 0], [0.5, 0], [1, 0]])).toEqual([0.5, 0]); // no area: of its corners
+  it("a zone's label stands at its uppermost corner, the left one of two", () => {
+    expect(topOf([[0.9, 0.2], [0.1, 0.2], [0.1, 0.8], [0.9, 0.8]])).toEqual([0.1, 0.2]);
+    expect(topOf([[0.1, 0.8], [0.9, 0.1], [0.2, 0.9]])).toEqual([0.9, 0.1]);
   });
 });
 

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { Backoff } from "../src/backoff";
 import { FrameDecoder } from "../src/frame_decoder";
-import { History, kWindow } from "../src/history";
+import { History, kWindow, windowOf } from "../src/history";
 import type { Frame, FrameHeader, Site } from "../src/protocol";
 import { hashOf, routeOf } from "../src/route";
 import { ServerClock } from "../src/server_clock";
@@ -105,6 +105,10 @@ describe("the history", () => {
     const history = new History();
     for (let second = 1; second <= 700; ++second) history.add(site(second), 4);
     expect(history.points.length).toBe(kWindow + 1);
+    expect(windowOf(history.points)).toBe(kWindow);
+    expect(windowOf(history.points.slice(0, 10))).toBe(60);
+    expect(windowOf(history.points.slice(0, 101))).toBe(100);
+    expect(windowOf([])).toBe(60);
     expect(history.points.at(-1)).toMatchObject({ waiting: 7, idleLanes: 2, lanes: 3, batchMax: 8, running: 4 });
     history.add(site(700.2), 3); // takes the last one's place, and the first one is too old now
     expect(history.points.length).toBe(kWindow);

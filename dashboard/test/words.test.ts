@@ -42,7 +42,7 @@ describe("the bottom line", () => {
     expect([sinkText(sink), sinkTrouble(sink)]).toEqual(["3 alarms", false]);
     const bad = { ...sink, dropped: 1200, waiting: 4, spooled: 2, error: "connection refused" };
     expect([sinkText(bad), sinkTrouble(bad)])
-      .toEqual(["3 alarms, 4 waiting, 1,200 dropped, 2 alarms spooled, connection refused", true]);
+      .toEqual(["4 waiting, 1,200 dropped, 2 alarms spooled, connection refused, 3 alarms written", true]);
   });
   it("says what lanes do", () => {
     expect(modelText({ name: "pcb", waiting: 3, lanes: 2, idle_lanes: 1, batch_max: 8 }))
