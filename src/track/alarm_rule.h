@@ -52,6 +52,7 @@ class AlarmRule {
  private:
   friend class AlarmWatch;
   struct Node;
+  explicit AlarmRule(std::shared_ptr<const Node> root);
   std::shared_ptr<const Node> root_;
 };
 

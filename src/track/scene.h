@@ -48,7 +48,7 @@ struct SceneOptions {
   TrackerOptions tracker;
   std::vector<std::int32_t> classes;  // only these; empty: all
   std::optional<float> confidence;    // only detections above it
-  ScenePolygon region;                // of interest: only detections whose anchor is inside; empty: all
+  ScenePolygon region;                // of interest: only detections with the anchor inside
   std::vector<ScenePolygon> masks;    // detections whose anchor is inside are dropped
   std::vector<SceneZone> zones;       // at most 64
   std::vector<SceneLine> lines;
