@@ -1,0 +1,9 @@
+# Alarms on their way to brokers and webhooks, and what they say.
+target_sources(shoal_sink PRIVATE
+  alarm_message.cpp alarm_spool.cpp broker_address.cpp frigate_form.cpp mqtt_link.cpp
+  nats_link.cpp
+  spool_file.cpp spool_folder.cpp webhook_sink.cpp)
+target_link_libraries(shoal_sink PRIVATE ZLIB::ZLIB OpenSSL::Crypto PkgConfig::MOSQUITTO
+                                         PkgConfig::CURL PkgConfig::NATS)
+shoal_test(sink_messages SOURCES alarm_spool_test.cpp LINKS shoal_sink)
+shoal_fuzz(sink spool_file SOURCES spool_file_fuzz.cpp LINKS shoal_sink ZLIB::ZLIB)
