@@ -2,6 +2,7 @@
 // The words between pipeline, track, sink and the page; data only.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -19,6 +20,12 @@ namespace shoal {
 // Of the world, for people and other machines; decisions use TimePoint. UTC.
 using WallTime = std::chrono::sys_time<std::chrono::nanoseconds>;
 
+// In shares of the picture, 0 to 1, y pointing down.
+struct PicturePoint {
+  float x = 0;
+  float y = 0;
+};
+
 // What a camera is called and what its boxes mean. Made once a camera, shared by all that speak
 // of it; a changed camera gets a new one.
 struct CameraIdentity {
@@ -27,6 +34,9 @@ struct CameraIdentity {
   std::vector<std::string> class_names;  // of its model
   std::vector<std::string> zones;        // by zone index
   std::vector<std::string> lines;        // by line index
+  // For drawing, by the same indices; may be empty.
+  std::vector<std::vector<PicturePoint>> zone_shapes = {};
+  std::vector<std::array<PicturePoint, 2>> line_shapes = {};
 };
 
 // One object that is being followed, as of one frame.

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstring>
 #include <filesystem>
 #include <iterator>
 #include <unordered_map>
@@ -13,6 +12,7 @@
 
 #include "sink/annotate.h"
 #include "sink/output_file.h"
+#include "sink/picture_copy.h"
 #include "sink/picture_encoder.h"
 #include "sink/source_name.h"
 #include "sink/video_writer.h"
@@ -37,38 +37,6 @@ std::string picture_suffix(const std::string& source, Size size) {
 
 bool is_png(std::string_view suffix) {
   return suffix.size() == 4 && (suffix[1] == 'p' || suffix[1] == 'P');
-}
-
-// Of the pixels in `from`, in rows of `to`, as RGB.
-void copy_rgb(const ImageView& from, const Canvas& to) {
-  for (int y = 0; y < from.size.height; ++y) {
-    const std::uint8_t* in = from.data + y * from.pitch_bytes;
-    std::uint8_t* out = to.data + y * to.pitch_bytes;
-    if (from.format == PixelFormat::kRgb8) {
-      std::memcpy(out, in, static_cast<std::size_t>(from.size.width) * 3);
-      continue;
-    }
-    for (int x = 0; x < from.size.width; ++x, in += 3, out += 3) {
-      out[0] = in[2];
-      out[1] = in[1];
-      out[2] = in[0];
-    }
-  }
-}
-
-// Repeats the last column and row until `padded` is full.
-void repeat_edges(const Canvas& canvas, Size padded) {
-  for (int y = 0; y < canvas.size.height; ++y) {
-    std::uint8_t* row = canvas.data + y * canvas.pitch_bytes;
-    for (int x = canvas.size.width; x < padded.width; ++x) {
-      std::memcpy(row + x * 3, row + (canvas.size.width - 1) * 3, 3);
-    }
-  }
-  const std::uint8_t* last = canvas.data + (canvas.size.height - 1) * canvas.pitch_bytes;
-  for (int y = canvas.size.height; y < padded.height; ++y) {
-    std::memcpy(canvas.data + y * canvas.pitch_bytes, last,
-                static_cast<std::size_t>(padded.width) * 3);
-  }
 }
 
 std::string counted(std::int64_t count, const char* one) {
@@ -129,18 +97,9 @@ class AnnotatedSink final : public Sink {
     return std::filesystem::equivalent(folder.empty() ? "." : folder, directory_, ignored);
   }
 
-  // Room for a picture of `size` in rows of `padded`, with the pixels and the boxes.
+  // The pixels in rows of `padded`, with the boxes.
   Result<Canvas> drawn(const Outcome& outcome, const ImageView& view, Size padded) {
-    const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(padded.width) * 3;
-    std::uint8_t* data = pixels_.reserve(static_cast<std::size_t>(pitch) *
-                                         static_cast<std::size_t>(padded.height));
-    if (data == nullptr) {
-      return Error{ErrorCode::kOutOfMemory,
-                   fmt::format("{}: no memory to draw {}x{} pixels", outcome.source, padded.width,
-                               padded.height)};
-    }
-    const Canvas canvas = {data, view.size, pitch, PixelFormat::kRgb8};
-    copy_rgb(view, canvas);
+    const Canvas canvas = SHOAL_TRY(copy_rgb(pixels_, view, padded, outcome.source));
     annotator_.draw(canvas, outcome.size, outcome.detections);
     return canvas;
   }

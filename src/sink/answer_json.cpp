@@ -12,14 +12,6 @@
 namespace shoal {
 namespace {
 
-void append_error(fmt::memory_buffer& out, const Error& error) {
-  append_text(out, R"("error":{"code":)");
-  append_json_string(out, to_string(error.code));
-  append_text(out, R"(,"message":)");
-  append_json_string(out, error.message);
-  out.push_back('}');
-}
-
 void append_box(fmt::memory_buffer& out, const Box<SourceSpace>& box) {
   append_text(out, R"(,"box":{"x1":)");
   append_json_number(out, box.x1, 2);
@@ -29,34 +21,6 @@ void append_box(fmt::memory_buffer& out, const Box<SourceSpace>& box) {
   append_json_number(out, box.x2, 2);
   append_text(out, R"(,"y2":)");
   append_json_number(out, box.y2, 2);
-  out.push_back('}');
-}
-
-void append_detection(fmt::memory_buffer& out, const Detection& detection,
-                      const std::vector<std::string>& class_names, std::string& label) {
-  append_text(out, R"({"name":)");
-  label.clear();
-  append_class_name(label, class_names, detection.class_id);
-  append_json_string(out, label);
-  fmt::format_to(std::back_inserter(out), R"(,"class":{},"confidence":)", detection.class_id);
-  append_json_number(out, detection.confidence, 4);
-  append_box(out, detection.box);
-  if (detection.track_id) {
-    fmt::format_to(std::back_inserter(out), R"(,"track_id":{})",
-                   static_cast<std::uint32_t>(*detection.track_id));
-  }
-  out.push_back('}');
-}
-
-void append_times(fmt::memory_buffer& out, const StageTimes& times) {
-  const std::pair<std::string_view, Duration> stages[] = {
-      {R"({"decode":)", times.decode},           {R"(,"queue":)", times.queue},
-      {R"(,"preprocess":)", times.preprocess},   {R"(,"inference":)", times.inference},
-      {R"(,"postprocess":)", times.postprocess}, {R"(,"total":)", times.total}};
-  for (const auto& [key, time] : stages) {
-    append_text(out, key);
-    append_json_number(out, to_milliseconds(time), 3);
-  }
   out.push_back('}');
 }
 
@@ -74,7 +38,8 @@ void append_detections(fmt::memory_buffer& out, const Outcome& outcome,
   for (const Detection& detection : outcome.detections.items) {
     if (!first) out.push_back(',');
     first = false;
-    append_detection(out, detection, class_names, label);
+    append_detection_members(out, detection, class_names, label);
+    out.push_back('}');
   }
   append_text(out, outcome.detections.truncated ? R"(],"truncated":true)"
                                                 : R"(],"truncated":false)");
@@ -83,10 +48,45 @@ void append_detections(fmt::memory_buffer& out, const Outcome& outcome,
     append_json_string(out, *outcome.damaged);
   }
   fmt::format_to(std::back_inserter(out), R"(,"batch_size":{},"timing_ms":)", outcome.batch_size);
-  append_times(out, outcome.times);
+  append_times_json(out, outcome.times);
 }
 
 }  // namespace
+
+void append_error_member(fmt::memory_buffer& out, const Error& error) {
+  append_text(out, R"("error":{"code":)");
+  append_json_string(out, to_string(error.code));
+  append_text(out, R"(,"message":)");
+  append_json_string(out, error.message);
+  out.push_back('}');
+}
+
+void append_detection_members(fmt::memory_buffer& out, const Detection& detection,
+                              const std::vector<std::string>& class_names, std::string& label) {
+  append_text(out, R"({"name":)");
+  label.clear();
+  append_class_name(label, class_names, detection.class_id);
+  append_json_string(out, label);
+  fmt::format_to(std::back_inserter(out), R"(,"class":{},"confidence":)", detection.class_id);
+  append_json_number(out, detection.confidence, 4);
+  append_box(out, detection.box);
+  if (detection.track_id) {
+    fmt::format_to(std::back_inserter(out), R"(,"track_id":{})",
+                   static_cast<std::uint32_t>(*detection.track_id));
+  }
+}
+
+void append_times_json(fmt::memory_buffer& out, const StageTimes& times) {
+  const std::pair<std::string_view, Duration> stages[] = {
+      {R"({"decode":)", times.decode},           {R"(,"queue":)", times.queue},
+      {R"(,"preprocess":)", times.preprocess},   {R"(,"inference":)", times.inference},
+      {R"(,"postprocess":)", times.postprocess}, {R"(,"total":)", times.total}};
+  for (const auto& [key, time] : stages) {
+    append_text(out, key);
+    append_json_number(out, to_milliseconds(time), 3);
+  }
+  out.push_back('}');
+}
 
 void append_answer_json(fmt::memory_buffer& out, const Outcome& outcome,
                         const std::vector<std::string>& class_names, std::string& label) {
@@ -95,7 +95,7 @@ void append_answer_json(fmt::memory_buffer& out, const Outcome& outcome,
   fmt::format_to(std::back_inserter(out), R"(,"frame":{},)",
                  static_cast<std::uint64_t>(outcome.frame));
   if (outcome.error) {
-    append_error(out, *outcome.error);
+    append_error_member(out, *outcome.error);
   } else {
     append_detections(out, outcome, class_names, label);
   }

@@ -20,4 +20,11 @@ namespace shoal {
 void append_answer_json(fmt::memory_buffer& out, const Outcome& outcome,
                         const std::vector<std::string>& class_names, std::string& label);
 
+// Parts of it, for objects that say more: "error":{...}; {"name":...,"track_id":3 without the
+// closing brace; {"decode":...}.
+void append_error_member(fmt::memory_buffer& out, const Error& error);
+void append_detection_members(fmt::memory_buffer& out, const Detection& detection,
+                              const std::vector<std::string>& class_names, std::string& label);
+void append_times_json(fmt::memory_buffer& out, const StageTimes& times);
+
 }  // namespace shoal

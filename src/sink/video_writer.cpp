@@ -39,6 +39,7 @@ struct FreeOutput {
 struct VideoWriter::State {
   std::string path;
   Size size;
+  VideoLayout layout = VideoLayout::kFragments;
   std::unique_ptr<AVFormatContext, FreeOutput> format;
   AvCodecContext codec;
   AvScaler scaler;
@@ -134,7 +135,9 @@ Result<void> VideoWriter::State::open_scaler() {
 
 Result<void> VideoWriter::State::open_file() {
   AVFormatContext* raw = nullptr;
-  avformat_alloc_output_context2(&raw, nullptr, "mp4", nullptr);
+  // "file:" so that a colon in a folder's name is not taken for a protocol.
+  const std::string url = "file:" + path;
+  avformat_alloc_output_context2(&raw, nullptr, "mp4", url.c_str());
   format.reset(raw);
   stream = format ? avformat_new_stream(format.get(), nullptr) : nullptr;
   if (stream == nullptr) {
@@ -142,8 +145,7 @@ Result<void> VideoWriter::State::open_file() {
   }
   stream->time_base = {1, kTicksPerSecond};
   avcodec_parameters_from_context(stream->codecpar, codec.get());
-  // "file:" so that a colon in a folder's name is not taken for a protocol.
-  int status = avio_open(&format->pb, ("file:" + path).c_str(), AVIO_FLAG_WRITE);
+  int status = avio_open(&format->pb, url.c_str(), AVIO_FLAG_WRITE);
   if (status < 0) {
     return Error{ErrorCode::kUnavailable,
                  fmt::format("{}: cannot be opened: {}; expected a file that can be written to",
@@ -151,7 +153,10 @@ Result<void> VideoWriter::State::open_file() {
   }
   format->flags |= AVFMT_FLAG_FLUSH_PACKETS;  // a fragment is in the file when it is complete
   AVDictionary* options = nullptr;
-  av_dict_set(&options, "movflags", "frag_keyframe+empty_moov+default_base_moof", 0);
+  av_dict_set(&options, "movflags",
+              layout == VideoLayout::kFragments ? "frag_keyframe+empty_moov+default_base_moof"
+                                                : "faststart",
+              0);
   av_dict_set_int(&options, "video_track_timescale", kTicksPerSecond, 0);
   status = avformat_write_header(format.get(), &options);
   av_dict_free(&options);
@@ -163,12 +168,13 @@ Result<void> VideoWriter::State::open_file() {
   return {};
 }
 
-Result<VideoWriter> VideoWriter::open(const std::string& path, Size size) {
+Result<VideoWriter> VideoWriter::open(const std::string& path, Size size, VideoLayout layout) {
   quiet_ffmpeg();
   forget_ffmpeg_line();
   auto state = std::make_unique<State>();
   state->path = path;
   state->size = size;
+  state->layout = layout;
   SHOAL_TRY(state->open_encoder());
   SHOAL_TRY(state->open_scaler());
   SHOAL_TRY(state->open_file());

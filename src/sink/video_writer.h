@@ -11,8 +11,15 @@
 
 namespace shoal {
 
-// Fragmented MP4: a fragment of about two seconds goes to the file at a time, so that a killed
-// run or a full disk leaves a video that plays. yuv420p, BT.709, no B-frames.
+enum class VideoLayout : std::uint8_t {
+  // A fragment of about two seconds goes to the file at a time, so that a killed run or a full
+  // disk leaves a video that plays.
+  kFragments,
+  // No video before finish(); then one that browsers play while it loads, and can seek in.
+  kIndexFirst,
+};
+
+// H.264 in MP4: yuv420p, BT.709, no B-frames.
 // Threads  one at a time. libx264 uses threads of its own.
 class VideoWriter {
  public:
@@ -20,7 +27,8 @@ class VideoWriter {
   // REQUIRES: size == padded(size).
   // Errors   kUnavailable: the file cannot be written; kUnsupported: this FFmpeg has no libx264,
   //          or libx264 refuses the size.
-  [[nodiscard]] static Result<VideoWriter> open(const std::string& path, Size size);
+  [[nodiscard]] static Result<VideoWriter> open(
+      const std::string& path, Size size, VideoLayout layout = VideoLayout::kFragments);
   ~VideoWriter();
   VideoWriter(VideoWriter&&) noexcept;
   VideoWriter& operator=(VideoWriter&&) noexcept;
