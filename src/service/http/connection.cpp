@@ -1,3 +1,5 @@
+// Requests: heads, bodies, handlers, limits in time. How answers go out is connection_send.cpp's.
+//
 // What co_await answers is named before it is used: g++ 12.2 makes bad code of conditions that
 // wait.
 #include "service/http/connection.h"
@@ -27,19 +29,6 @@ using Phase = RequestReader::Phase;
 constexpr std::size_t kBodyStep = std::size_t{64} << 10;
 // Of a refused request: a body up to this is read over, so that the connection goes on.
 constexpr std::uint64_t kSkipMax = std::uint64_t{64} << 10;
-// Bytes that have to move in every stall_timeout: a trickle is a stall too.
-constexpr std::uint64_t kProgress = 4096;
-constexpr std::chrono::milliseconds kLinger{2000};
-// Up to this, head and body are joined where the transport cannot send two buffers as one.
-constexpr std::size_t kJoinMax = std::size_t{16} << 10;
-
-// Health; the page to try the service, where the key is typed; and DeepStack's paths, whose clients
-// send their key as a field of the form: the handler checks it.
-bool needs_no_key(std::string_view path) {
-  return path == "/healthz" || path == "/v2/health/live" || path == "/v2/health/ready" ||
-         path == "/" || path == "/openapi.json" || path == "/example.jpg" ||
-         path.starts_with("/v1/vision/");
-}
 
 HttpResponse to_response(const HttpRefusal& refusal) {
   HttpResponse response = http_error(refusal.status, refusal.message);
@@ -194,7 +183,7 @@ Connection::Task Connection::read_body(RequestReader& reader) {
       continue;
     }
     if (gone_) co_return false;
-    if (reader.body_bytes() >= mark + kProgress) {
+    if (reader.body_bytes() >= mark + kStallBytes) {
       mark = reader.body_bytes();
       deadline = Clock::now() + options.stall_timeout;
     }
@@ -225,47 +214,21 @@ Connection::Task Connection::read_body(RequestReader& reader) {
   co_return true;
 }
 
-std::optional<HttpResponse> Connection::admit(const RequestHead& head,
-                                              HttpRouter::Match& match) const {
-  const HttpRequest& request = head.request;
-  if (shared_->keys != nullptr && !needs_no_key(request.path) &&
-      !shared_->keys->allows(
-          presented_key(request.header("authorization"), request.header("x-api-key")))) {
-    HttpResponse response =
-        http_error(401, "an API key is needed: send 'Authorization: Bearer KEY' or 'X-API-Key'");
-    response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"shoal\"");
-    return response;
-  }
-  match = shared_->router.match(request.method, request.path);
-  if (match.handler != nullptr) return std::nullopt;
-  if (request.path == "*") {
-    return HttpResponse{
-        .status = 204, .body = {}, .headers = {{"Allow", "GET, HEAD, OPTIONS, POST"}}};
-  }
-  if (match.allowed.empty()) {
-    return http_error(404, fmt::format("nothing is served at '{}'", request.path));
-  }
-  std::string allow;
-  for (const std::string& method : match.allowed) {
-    allow += (allow.empty() ? "" : ", ") + method;
-  }
-  HttpResponse response{.status = 204, .body = {}, .headers = {}};
-  if (request.method != "OPTIONS") {
-    response = http_error(405, fmt::format("'{}' does not take {}, expected {}", request.path,
-                                           request.method.substr(0, 32), allow));
-  }
-  response.headers.emplace_back("Allow", std::move(allow));
-  return response;
-}
-
 Connection::Task Connection::answer(RequestReader& reader, HttpRouter::Match match) {
   const bool keep_alive = reader.head().keep_alive;
+  auto handshake = read_handshake(reader.head());
+  handshake_.reset();
+  if (auto* asked = std::get_if<SocketHandshake>(&handshake)) {
+    handshake_ = std::move(*asked);
+  } else {
+    no_handshake_ = std::get<HttpRefusal>(std::move(handshake));
+  }
   HttpRequest request = reader.take_request();
   request.client = client_;
   request.connection = id_;
   std::erase_if(request.headers, [](const auto& field) { return field.first == "x-request-id"; });
   request.headers.emplace_back("x-request-id", request_id_);
-  slot_ = make_slot();
+  slot_ = std::make_shared<AnswerSlot>(waker());
   const std::shared_ptr<AnswerSlot> slot = slot_;
   {
     auto exchange = std::make_shared<PendingExchange>(std::move(request), std::move(match.parts),
@@ -281,8 +244,19 @@ Connection::Task Connection::answer(RequestReader& reader, HttpRouter::Match mat
   const bool answered = co_await await_answer(*slot, response);
   if (!answered) co_return false;
   slot_.reset();
+  if (response.upgrade != nullptr && handshake_) {
+    const bool peaceful = co_await serve_socket(response);
+    linger_ = peaceful;
+    co_return false;
+  }
+  if (response.upgrade != nullptr) response = to_response(no_handshake_);
   const bool keep = keep_alive && !leaving_ && !shared_->draining;
-  const bool sent = co_await send(response, keep);
+  bool sent = false;
+  if (response.stream != nullptr) {
+    sent = co_await send_stream(response, keep);
+    co_return sent;
+  }
+  sent = co_await send(response, keep);
   linger_ = sent && !keep;
   co_return sent && keep;
 }
@@ -298,8 +272,9 @@ Connection::Task Connection::await_answer(AnswerSlot& slot, HttpResponse& respon
       slot.abandon();
       co_return false;
     }
-    // Watches for the client going away; what else comes is the beginning of its next request.
-    start_read(shared_->options.header_max + ReceiveBuffer::kStep);
+    // Watches for the client going away; what else comes is the beginning of its next request. A
+    // WebSocket's bytes are not read here.
+    if (!handshake_) start_read(shared_->options.header_max + ReceiveBuffer::kStep);
     co_await wait(TimePoint::max());
   }
 }
@@ -321,91 +296,6 @@ Connection::Task Connection::refuse(RequestReader& reader, HttpResponse response
   going = co_await read_body(reader);
   if (!going) co_return false;
   co_return reader.phase() == Phase::kComplete;
-}
-
-Connection::Task Connection::send(HttpResponse& response, bool keep_alive) {
-  std::string head = response_head(response, {.keep_alive = keep_alive,
-                                              .http_1_0 = http_1_0_,
-                                              .request_id = request_id_,
-                                              .now = std::time(nullptr)});
-  std::string_view body = response.body;
-  if (head_only_ || !status_has_body(response.status)) body = {};
-  if (!transport_->gathers() && body.size() <= kJoinMax) {
-    head += body;
-    body = {};
-  }
-  TransportBuffers buffers{asio::buffer(head), asio::buffer(body)};
-  const std::size_t sent = transport_->write_now(buffers);
-  const std::size_t of_head = std::min(sent, head.size());
-  buffers[0] += of_head;
-  buffers[1] += sent - of_head;
-  const bool whole = co_await send_rest(buffers);
-  if (whole && keep_alive && !shared_->draining) {
-    idle_ = true;
-    shared_->table.set(id_, ConnectionState::kIdle);
-  }
-  co_return whole;
-}
-
-Connection::Task Connection::send_rest(TransportBuffers buffers) {
-  TimePoint deadline = Clock::now() + shared_->options.stall_timeout;
-  std::uint64_t moved = 0;
-  while (asio::buffer_size(buffers) > 0) {
-    if (buffers[0].size() == 0) std::swap(buffers[0], buffers[1]);
-    writing_ = true;
-    written_ = 0;
-    transport_->write(buffers, [this](error_code failure, std::size_t count) {
-      writing_ = false;
-      written_ = count;
-      gone_ = gone_ || failure;
-      wake();
-    });
-    while (writing_) {
-      const bool in_time = co_await wait(deadline);
-      if (in_time) continue;
-      linger_ = false;
-      hang_up();
-    }
-    if (gone_ && written_ == 0) co_return false;
-    const std::size_t of_first = std::min(written_, buffers[0].size());
-    buffers[0] += of_first;
-    buffers[1] += written_ - of_first;
-    moved += written_;
-    if (moved >= kProgress) {
-      moved = 0;
-      deadline = Clock::now() + shared_->options.stall_timeout;
-    }
-  }
-  co_return true;
-}
-
-asio::awaitable<void> Connection::finish() {
-  idle_ = true;
-  shared_->table.set(id_, ConnectionState::kClosing);
-  if (linger_ && !gone_) {
-    // Closing while the client still sends would reset the connection under the answer.
-    const TimePoint deadline = Clock::now() + kLinger;
-    if (reading_) transport_->cancel();
-    while (reading_) co_await wait(TimePoint::max());
-    writing_ = true;
-    transport_->shutdown([this](error_code failure, std::size_t) {
-      writing_ = false;
-      gone_ = gone_ || failure;
-      wake();
-    });
-    while (writing_) {
-      const bool in_time = co_await wait(deadline);
-      if (!in_time) hang_up();
-    }
-    while (!gone_ && !leaving_) {
-      in_.take(in_.bytes().size());
-      start_read(kBodyStep);
-      const bool in_time = co_await wait(deadline);
-      if (!in_time) break;
-    }
-  }
-  hang_up();
-  while (reading_ || writing_) co_await wait(TimePoint::max());
 }
 
 Connection::Task Connection::wait(TimePoint deadline) {
@@ -449,16 +339,15 @@ void Connection::hang_up() {
   transport_->close();
 }
 
-std::shared_ptr<AnswerSlot> Connection::make_slot() {
-  return std::make_shared<AnswerSlot>(
-      [connection = weak_from_this(), context = context_, executor = executor_] {
-        // The context may be gone with its server; while it is held here it takes the message.
-        const std::shared_ptr<void> held = context.lock();
-        if (held == nullptr) return;
-        asio::dispatch(executor, [connection] {
-          if (const auto alive = connection.lock()) alive->wake();
-        });
-      });
+std::function<void()> Connection::waker() {
+  return [connection = weak_from_this(), context = context_, executor = executor_] {
+    // The context may be gone with its server; while it is held here it takes the message.
+    const std::shared_ptr<void> held = context.lock();
+    if (held == nullptr) return;
+    asio::dispatch(executor, [connection] {
+      if (const auto alive = connection.lock()) alive->wake();
+    });
+  };
 }
 
 template <typename Action>

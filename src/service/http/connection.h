@@ -8,6 +8,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,9 +22,13 @@
 #include "service/http/pending_exchange.h"
 #include "service/http/receive_buffer.h"
 #include "service/http/request_reader.h"
+#include "service/http/socket_session.h"
 #include "service/http/transport.h"
 
 namespace shoal {
+
+// Bytes that have to move in every stall_timeout: a trickle is a stall too.
+inline constexpr std::uint64_t kStallBytes = 4096;
 
 // What all connections of a server share. Outlives them.
 struct HttpShared {
@@ -77,11 +82,20 @@ class Connection final : public Closable, public std::enable_shared_from_this<Co
   Task await_answer(AnswerSlot& slot, HttpResponse& response);
   Task refuse(RequestReader& reader, HttpResponse response);
   // Decides by the head alone; nothing: go on, with `match`.
-  [[nodiscard]] std::optional<HttpResponse> admit(const RequestHead& head,
+  [[nodiscard]] std::optional<HttpResponse> admit(RequestHead& head,
                                                   HttpRouter::Match& match) const;
 
+  // The refusal of a request with the wrong key or of a foreign page.
+  [[nodiscard]] std::optional<HttpResponse> check_access(HttpRequest& request,
+                                                         RouteAccess access) const;
+
   Task send(HttpResponse& response, bool keep_alive);
+  Task send_stream(HttpResponse& response, bool keep_alive);
+  Task send_pieces(BodySource& source);
   Task send_rest(TransportBuffers buffers);
+  // The answer is out; the connection waits for the next request, or ends.
+  void answered(bool keep_alive);
+  Task serve_socket(const HttpResponse& response);
   boost::asio::awaitable<void> finish();
 
   // Until something has happened (which may be nothing of interest) or `deadline`: then false.
@@ -92,7 +106,8 @@ class Connection final : public Closable, public std::enable_shared_from_this<Co
   void start_read(std::size_t capacity);
   void start_direct_read(std::span<char> into);
   void hang_up();
-  [[nodiscard]] std::shared_ptr<AnswerSlot> make_slot();
+  // Wakes this connection from any thread, as long as there is one.
+  [[nodiscard]] std::function<void()> waker();
   template <typename Action>
   void later(Action action);
 
@@ -118,6 +133,8 @@ class Connection final : public Closable, public std::enable_shared_from_this<Co
   bool http_1_0_ = false;
   bool head_only_ = false;
   std::string request_id_;
+  std::optional<SocketHandshake> handshake_;  // of a request that asks to become a WebSocket
+  HttpRefusal no_handshake_;                  // else: why it does not
   std::shared_ptr<AnswerSlot> slot_;
 };
 

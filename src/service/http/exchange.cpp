@@ -45,9 +45,11 @@ bool more_literal(const std::vector<std::string>& left, const std::vector<std::s
 
 }  // namespace
 
-void HttpRouter::add(std::string_view method, std::string_view pattern, HttpHandler handler) {
+void HttpRouter::add(std::string_view method, std::string_view pattern, HttpHandler handler,
+                     RouteAccess access) {
   SHOAL_CHECK(pattern.starts_with('/'), "a route's pattern starts with a slash");
-  Route route{.method = std::string(method), .segments = {}, .handler = std::move(handler)};
+  Route route{.method = std::string(method), .segments = {}, .handler = std::move(handler),
+              .access = access};
   for (const std::string_view segment : segments_of(pattern)) route.segments.emplace_back(segment);
   routes_.push_back(std::move(route));
 }
@@ -74,6 +76,7 @@ HttpRouter::Match HttpRouter::match(std::string_view method, std::string_view pa
   }
   match.allowed.clear();
   match.handler = &best->handler;
+  match.access = best->access;
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const std::string_view name = best->segments[i];
     if (!stands_for_any(name)) continue;

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "service/http/body_source.h"
+#include "service/http/socket_handler.h"
 
 namespace shoal {
 
@@ -46,6 +48,12 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::string body;  // compressed by the server where the client accepts it and it pays
   std::vector<std::pair<std::string, std::string>> headers;  // beside those the server sets
+  // Instead of `body`: sent as it comes, as fast as the client reads; one that takes less than
+  // 4 KiB (or all there is) within stall_timeout is cut.
+  std::shared_ptr<BodySource> stream = nullptr;
+  // Instead of all the above: the connection becomes a WebSocket. Where the request did not ask for
+  // one the server answers 426.
+  std::shared_ptr<SocketHandler> upgrade = nullptr;
 };
 
 // One request on its way. Shared between the connection and whoever works on the answer; the
@@ -67,16 +75,28 @@ class HttpExchange {
 
 using HttpHandler = std::function<void(std::shared_ptr<HttpExchange>)>;
 
+// Who may call a route of a server with API keys, and of one without.
+enum class RouteAccess : std::uint8_t {
+  kKey,  // with a key in a header; where there are none: anybody who can connect
+  // With a key in a header or, as browsers cannot set one for pictures and WebSockets, as ?key= of a
+  // GET. Where there are none: programs on this machine and the server's own pages, but no foreign
+  // page that a browser on this machine has open (see request_origin.h).
+  kOwnPages,
+  kOpen,  // anybody: what a page loads before it knows a key
+};
+
 // Routes: method and path pattern to handler. "{name}" stands for one path segment.
 // Built before the server starts, then only read.
 class HttpRouter {
  public:
   // `pattern` such as "/v2/models/{model}/infer". The handler runs on a thread of the server: it
   // hands over and returns.
-  void add(std::string_view method, std::string_view pattern, HttpHandler handler);
+  void add(std::string_view method, std::string_view pattern, HttpHandler handler,
+           RouteAccess access = RouteAccess::kKey);
 
   struct Match {
     const HttpHandler* handler = nullptr;
+    RouteAccess access = RouteAccess::kKey;
     std::vector<std::pair<std::string, std::string>> parts;
     std::vector<std::string> allowed;  // where handler is null: methods that the path has; or none
   };
@@ -88,6 +108,7 @@ class HttpRouter {
     std::string method;
     std::vector<std::string> segments;
     HttpHandler handler;
+    RouteAccess access = RouteAccess::kKey;
   };
   std::vector<Route> routes_;
 };

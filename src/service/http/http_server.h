@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "service/http/exchange.h"
 #include "shoal/result.h"
@@ -27,6 +28,9 @@ struct HttpOptions {
   // certificates are. "" = no keys.
   std::string api_keys_file;
   // Health, the page at / and what it loads need no key; those below /v1/vision/ ask for theirs.
+  // Names, beside addresses and localhost, by which clients call a server without keys: for routes
+  // that only its own pages may use (RouteAccess::kOwnPages).
+  std::vector<std::string> host_names;
   std::size_t body_max = std::size_t{64} << 20;    // bytes, also after decompression; above: 413
   std::size_t header_max = std::size_t{16} << 10;  // bytes; above: 431
   std::size_t bodies_max = std::size_t{256} << 20;  // bytes of all bodies in memory; above: 503

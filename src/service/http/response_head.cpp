@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <iterator>
+#include <optional>
 #include <random>
 
 #include "service/http/body_coding.h"
@@ -21,6 +22,7 @@ std::string_view reason(int status) {
     case 201: return "Created";
     case 202: return "Accepted";
     case 204: return "No Content";
+    case 206: return "Partial Content";
     case 304: return "Not Modified";
     case 400: return "Bad Request";
     case 401: return "Unauthorized";
@@ -31,8 +33,10 @@ std::string_view reason(int status) {
     case 409: return "Conflict";
     case 413: return "Content Too Large";
     case 415: return "Unsupported Media Type";
+    case 416: return "Range Not Satisfiable";
     case 417: return "Expectation Failed";
     case 422: return "Unprocessable Content";
+    case 426: return "Upgrade Required";
     case 429: return "Too Many Requests";
     case 431: return "Request Header Fields Too Large";
     case 499: return "Client Closed Request";
@@ -41,6 +45,7 @@ std::string_view reason(int status) {
     case 503: return "Service Unavailable";
     case 504: return "Gateway Timeout";
     case 505: return "HTTP Version Not Supported";
+    case 507: return "Insufficient Storage";
     default: return "Status";
   }
 }
@@ -83,7 +88,9 @@ std::string response_head(const HttpResponse& response, const ResponseFraming& f
         is_field_line("content-type: " + response.content_type)) {
       fmt::format_to(out, "Content-Type: {}\r\n", response.content_type);
     }
-    fmt::format_to(out, "Content-Length: {}\r\n", response.body.size());
+    const std::optional<std::uint64_t> length =
+        response.stream == nullptr ? response.body.size() : response.stream->length();
+    if (length) fmt::format_to(out, "Content-Length: {}\r\n", *length);
   }
   head += "X-Content-Type-Options: nosniff\r\n";
   if (!framing.request_id.empty()) {

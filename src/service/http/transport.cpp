@@ -1,6 +1,8 @@
 #include "service/http/transport.h"
 
 #include <fmt/format.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -15,6 +17,21 @@ namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
+
+// Where the system does not know an option, all works as before.
+void prefer_newest_on(asio::ip::tcp::socket& socket) {
+  constexpr int kUnsentMax = 64 << 10;  // bytes
+  constexpr int kProbeAfter = 60;       // s
+  constexpr int kProbeEvery = 15;       // s; four times
+  const auto set = [&](int level, int name, int value) {
+    (void)setsockopt(socket.native_handle(), level, name, &value, sizeof value);
+  };
+  set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsentMax);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, kProbeAfter);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, kProbeEvery);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 4);
+}
 
 class PlainTransport final : public Transport {
  public:
@@ -39,6 +56,7 @@ class PlainTransport final : public Transport {
     socket_.async_write_some(buffers, std::move(done));
   }
   bool gathers() const override { return true; }
+  void prefer_newest() override { prefer_newest_on(socket_); }
   void shutdown(TransportDone done) override {
     error_code failure;
     socket_.shutdown(asio::ip::tcp::socket::shutdown_send, failure);
@@ -77,6 +95,7 @@ class TlsTransport final : public Transport {
     stream_.async_write_some(buffers, std::move(done));
   }
   bool gathers() const override { return false; }
+  void prefer_newest() override { prefer_newest_on(stream_.next_layer()); }
   void shutdown(TransportDone done) override {
     stream_.async_shutdown([done = std::move(done)](error_code failure) { done(failure, 0); });
   }

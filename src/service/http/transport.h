@@ -31,6 +31,9 @@ class Transport {
   virtual void write(const TransportBuffers& buffers, TransportDone done) = 0;
   // Whether two buffers leave in one piece.
   [[nodiscard]] virtual bool gathers() const = 0;
+  // What follows grows old: little of it is to wait in the kernel for a slow reader, and a client
+  // that has vanished without a word is noticed in about two minutes, also where nothing is sent.
+  virtual void prefer_newest() = 0;
   // No more will be written; the client may still send. REQUIRES no read under way (see cancel).
   virtual void shutdown(TransportDone done) = 0;
   // Ends what is under way with an error.
