@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pipeline/site_config.h"
 #include "shoal/options.h"
 #include "shoal/result.h"
 
@@ -49,6 +50,7 @@ struct Config {
   DetectorOptions detector;
   std::vector<NamedModel> models;  // of [model.NAME], by name
   ServiceConfig service;
+  SiteConfig site;
   // Of the service's queues.
   int queue_limit = 256;
   std::chrono::milliseconds timeout{1000};
@@ -68,9 +70,14 @@ struct Config {
 [[nodiscard]] Result<Config> load_config(const std::string& path);
 
 // Sets one option by the name that it has in the file, "scheduler.queue_delay_ms", from text as it
-// stands on the command line. The model's options have the section "model".
+// stands on the command line. The model's options have the section "model", those of a camera
+// "camera.NAME".
 // Errors   as parse_config.
 [[nodiscard]] Result<void> set_option(Config& config, std::string_view name,
                                       std::string_view value);
+
+// The effective configuration as a file that parse_config reads back to the same: every key of
+// every section, camera, alarm and sink. Passwords in URLs are "***".
+[[nodiscard]] std::string config_text(const Config& config);
 
 }  // namespace shoal

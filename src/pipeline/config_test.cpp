@@ -47,6 +47,7 @@ TEST(ConfigTest, TheReferenceFileHoldsTheDefaults) {
   EXPECT_EQ(file->priority_ageing, defaults.priority_ageing);
   EXPECT_EQ(file->bypass_lane, defaults.bypass_lane);
   EXPECT_EQ(file->service, defaults.service);
+  EXPECT_EQ(file->site, defaults.site);
   EXPECT_TRUE(file->models.empty());
 }
 

@@ -54,7 +54,8 @@ struct CameraConfig {
   std::chrono::milliseconds age_max{1'000};   // an older frame is not worth inference
   std::chrono::milliseconds align{0};         // 0: not aligned
   bool loop = false;             // files: from the start again
-  bool live = true;              // files play at their own speed; false: every frame, as fast as it goes
+  bool live = true;              // files play at their own speed; false: as fast as it goes
+  int side_max = 1920;           // larger frames are reduced to this longest side; 0: never
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds read_timeout{10'000};
   std::chrono::milliseconds retry_min{500};   // first wait before reconnecting; doubles up to
@@ -91,6 +92,7 @@ struct SinkConfig {
   std::string topic;                     // mqtt's prefix, nats' subject; "": the form's own
   std::string user;
   std::string password_file;             // first line; passwords never stand in the configuration
+  std::string ca_file;                   // TLS: PEM of who signed the server; "": the system's
   std::string secret_file;               // webhook: key of the HMAC-SHA256 signature header
   std::vector<std::string> cameras;      // empty: all
   int queue = 256;                       // results that may wait; then the oldest is dropped

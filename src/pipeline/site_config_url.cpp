@@ -1,0 +1,153 @@
+// Syntax only: nothing is resolved or opened.
+#include "pipeline/site_config_url.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+
+#include "core/suggest.h"
+#include "pipeline/site_config_check.h"
+#include "source/synthetic.h"
+
+namespace shoal {
+namespace {
+
+constexpr std::array<std::string_view, 7> kCameraSchemes{"rtsp", "rtsps", "rtmp", "http",
+                                                         "https", "tcp", "udp"};
+constexpr std::array<std::string_view, 9> kCameraPrefixes{
+    "rtsp", "rtsps", "rtmp", "http", "https", "tcp", "udp", "file", "synthetic"};
+constexpr std::string_view kSynthetic = "synthetic:";
+constexpr std::string_view kFile = "file:";
+
+Error wrong_url(std::string_view expected, const std::string& url) {
+  return {ErrorCode::kInvalidArgument,
+          fmt::format("expected {}, got \"{}\"", expected, without_secrets(url))};
+}
+
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
+
+std::string schemes_text(std::span<const std::string_view> schemes) {
+  std::string text;
+  for (std::size_t i = 0; i < schemes.size(); ++i) {
+    const char* between = i == 0 ? "" : (i + 1 == schemes.size() ? " or " : ", ");
+    text += fmt::format("{}{}://", between, schemes[i]);
+  }
+  return text;
+}
+
+bool is_port(std::string_view text) {
+  int port = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), port);
+  return read.ec == std::errc() && read.ptr == text.data() + text.size() && port >= 1 &&
+         port <= 65'535;
+}
+
+// "rtsp" of "rtsp:/host" and "rtsp://host": letters in front of a colon.
+std::string_view prefix_of(std::string_view url) {
+  const std::size_t colon = url.find(':');
+  if (colon == std::string_view::npos) return {};
+  const std::string_view prefix = url.substr(0, colon);
+  const bool word = std::all_of(prefix.begin(), prefix.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '+' || c == '-';
+  });
+  return word ? prefix : std::string_view();
+}
+
+// Tried at 16x16, the smallest size, because making a line draws its boards: of keys that come
+// twice, the source takes the last.
+Result<void> check_synthetic(const std::string& url) {
+  std::string small = url;
+  if (small.find('?') == std::string::npos) {
+    small += '?';
+  } else if (small.back() != '?' && small.back() != '&') {
+    small += '&';
+  }
+  small += "size=16x16";
+  const auto checked = SyntheticSource::create(small, {});
+  if (checked) return {};
+  std::string message = checked.error().message;
+  const std::string prefix = small + ": ";
+  if (message.starts_with(prefix)) {
+    message = fmt::format("{}: {}", url, message.substr(prefix.size()));
+  }
+  return Error{checked.error().code, message};
+}
+
+}  // namespace
+
+UrlParts split_url(std::string_view url) {
+  UrlParts parts;
+  const std::size_t scheme_end = url.find("://");
+  if (scheme_end == std::string_view::npos) return parts;
+  parts.scheme = url.substr(0, scheme_end);
+  std::string_view authority = url.substr(scheme_end + 3);
+  authority = authority.substr(0, authority.find_first_of("/?#"));
+  const std::size_t at = authority.rfind('@');
+  if (at != std::string_view::npos) {
+    parts.user = authority.substr(0, at);
+    authority.remove_prefix(at + 1);
+  }
+  const bool bracket = authority.starts_with('[');
+  const std::size_t host_end = bracket ? authority.find(']') : authority.rfind(':');
+  const std::string_view behind = host_end == std::string_view::npos
+                                      ? std::string_view()
+                                      : authority.substr(host_end + (bracket ? 1 : 0));
+  parts.has_port = behind.starts_with(':');
+  if (parts.has_port) parts.port = behind.substr(1);
+  if (!bracket) {
+    parts.host = authority.substr(0, host_end);
+  } else if (host_end != std::string_view::npos) {
+    parts.host = authority.substr(1, host_end - 1);
+  }
+  return parts;
+}
+
+Result<void> check_network_url(const std::string& url,
+                               std::span<const std::string_view> schemes) {
+  const UrlParts parts = split_url(url);
+  if (std::find(schemes.begin(), schemes.end(), parts.scheme) == schemes.end()) {
+    Error error = wrong_url("a URL that begins with " + schemes_text(schemes), url);
+    error.message += suggestion(prefix_of(url), schemes);
+    return error;
+  }
+  if (std::any_of(url.begin(), url.end(), [](char c) { return c == ' ' || is_control(c); })) {
+    return wrong_url("a URL without blanks (%20) and control characters", url);
+  }
+  if (parts.host.empty()) return wrong_url(fmt::format("a host after {}://", parts.scheme), url);
+  if (parts.has_port && !is_port(parts.port)) {
+    return wrong_url("a port from 1 to 65535 after the host", url);
+  }
+  return {};
+}
+
+Result<void> check_camera_url(const std::string& url) {
+  const std::string_view text = url;
+  if (text.empty()) {
+    return wrong_url("where pictures come from, such as \"rtsp://10.0.0.5/1\", \"/dev/video0\", "
+                     "\"file:line.mp4\" or \"synthetic:pcb\"", url);
+  }
+  if (std::any_of(url.begin(), url.end(), is_control)) {
+    return wrong_url("a URL or path without control characters", url);
+  }
+  if (text.starts_with(kSynthetic)) return check_synthetic(url);
+  if (text.starts_with(kFile)) {
+    if (text.size() == kFile.size()) return wrong_url("a path after file:", url);
+    return {};
+  }
+  const std::string_view prefix = prefix_of(text);
+  if (text.find("://") == std::string_view::npos && prefix.empty()) return {};  // a path
+  const bool known = std::find(kCameraPrefixes.begin(), kCameraPrefixes.end(), prefix) !=
+                     kCameraPrefixes.end();
+  if (!known) {
+    Error error = wrong_url("a URL that begins with " + schemes_text(kCameraSchemes) +
+                            ", or file: or synthetic:", url);
+    error.message += suggestion(prefix, kCameraPrefixes);
+    return error;
+  }
+  return check_network_url(url, kCameraSchemes);
+}
+
+}  // namespace shoal
