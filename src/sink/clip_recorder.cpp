@@ -17,6 +17,8 @@ namespace shoal {
 namespace {
 
 constexpr int kJpegQuality = 85;
+// An alarm is raised when its frame has been analysed; packets went on coming.
+constexpr Duration kLatencyMax = std::chrono::seconds(2);
 
 // What a picture is reduced to: even sides, as video wants them.
 Size reduced(Size size, int side_max) {
@@ -47,7 +49,8 @@ struct ClipRecorder::State {
       : store(clips),
         options(the_options),
         tape(std::make_shared<PacketTape>(
-            TapeLimits{.keep = the_options.before, .bytes_max = the_options.bytes_max})) {}
+            TapeLimits{.keep = the_options.before + kLatencyMax,
+                       .bytes_max = the_options.bytes_max})) {}
 
   ClipStore& store;
   const ClipRecorderOptions options;

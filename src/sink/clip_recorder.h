@@ -14,7 +14,8 @@
 namespace shoal {
 
 struct ClipRecorderOptions {
-  Duration before = std::chrono::seconds(5);      // the longest `before` that start() is given
+  // The longest `before` that start() is given; alarms may come two seconds after their frame.
+  Duration before = std::chrono::seconds(5);
   std::size_t bytes_max = std::size_t{32} << 20;  // of memory for packets
   // Of cameras without packets: frames are kept as JPEGs, and the clip is H.264.
   int side_max = 640;                             // pixels

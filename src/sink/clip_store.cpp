@@ -91,7 +91,8 @@ struct ClipStore::State {
   std::vector<std::unique_ptr<Job>> jobs;
   TapedPacket packet;
   std::vector<std::uint8_t> bytes;
-  bool failing = false;  // it was logged that the disk does not take anything
+  bool alarms_fail = false;  // it was logged that the disk does not take them
+  bool clips_fail = false;
   std::thread thread;
 
   void run();
@@ -103,7 +104,7 @@ struct ClipStore::State {
   void hold_budget();
   void remove(const std::string& id);
   void measure(const std::string& id);
-  void report(const Error& error);
+  static void report(bool& failing, const Error& error);
   template <typename Change>
   void count(Change change) {
     const std::lock_guard lock(mutex);
@@ -111,7 +112,7 @@ struct ClipStore::State {
   }
 };
 
-void ClipStore::State::report(const Error& error) {
+void ClipStore::State::report(bool& failing, const Error& error) {
   if (std::exchange(failing, true)) return;
   log(LogLevel::kError, "clips",
       "{} (alarms go on without it; said once until writing works again)", error.message);
@@ -133,8 +134,8 @@ void ClipStore::State::keep(const Alarm& alarm) {
     kept = write_whole(index.path(alarm.id, ".json"),
                        {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
   }
-  if (kept) failing = false;
-  if (!kept) report(kept.error());
+  if (kept) alarms_fail = false;
+  if (!kept) report(alarms_fail, kept.error());
   const bool written = kept.has_value();
   count([written](ClipStoreCounts& c) { ++(written ? c.alarms : c.alarms_failed); });
   measure(alarm.id);
@@ -168,7 +169,7 @@ Turn ClipStore::State::pump(Job& job, bool ending) {
     if (more && !job.file) return Turn::kFailed;  // nothing was there to be written
     if (!more) done = std::move(more).error();
     if (done) return Turn::kComplete;
-    report(done.error());
+    report(clips_fail, done.error());
     return Turn::kFailed;
   }
   return Turn::kMore;
@@ -178,12 +179,12 @@ void ClipStore::State::end(Job& job, Turn how) {
   job.file.reset();  // removes what is not finished
   const std::string path = index.path(job.id, ".mp4");
   if (how == Turn::kComplete && std::rename((path + ".part").c_str(), path.c_str()) != 0) {
-    report(write_error(path, 0, errno));
+    report(clips_fail, write_error(path, 0, errno));
     ::unlink((path + ".part").c_str());
     how = Turn::kFailed;
   }
   const bool ready = how == Turn::kComplete;
-  if (ready) failing = false;
+  if (ready) clips_fail = false;
   index.set_clip(job.id, ready ? ClipState::kReady : ClipState::kNone);
   measure(job.id);
   std::function<void(const std::string&)> told;

@@ -36,7 +36,8 @@ struct CameraJsonlOptions {
 // Errors   as create_coco_sink.
 [[nodiscard]] Result<std::unique_ptr<CameraSink>> create_camera_coco_sink(const std::string& path);
 
-// FOLDER/labels/CAMERA_FRAME.txt, as create_yolo_txt_sink, with confidence. Skipped frames as above.
+// FOLDER/labels/CAMERA_FRAME.txt, as create_yolo_txt_sink, with confidence. Skipped frames as
+// above.
 // Errors   as create_yolo_txt_sink.
 [[nodiscard]] Result<std::unique_ptr<CameraSink>> create_camera_yolo_sink(
     const std::string& folder);

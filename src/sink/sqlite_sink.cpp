@@ -133,14 +133,15 @@ class SqliteSink final : public CameraSink {
   Result<void> move_aside(const Error& why) {
     close();
     const std::string aside = SHOAL_TRY(move_corrupt_database(options_.path));
-    log(LogLevel::kError, "sqlite", "{}; moved to {}, another database is begun", why.message, aside);
+    log(LogLevel::kError, "sqlite", "{}; moved to {}, another database is begun", why.message,
+        aside);
     return {};
   }
 
   // The next attempt is a second away: nobody waits for the lock all the time.
   Error delayed(Error error, TimePoint now) {
     retry_at_ = now + kRetryEvery;
-    if (!std::exchange(failing_, true)) {
+    if (error.code != ErrorCode::kInvalidArgument && !std::exchange(failing_, true)) {
       log(LogLevel::kWarn, "sqlite", "{} (tried again every second; said once)", error.message);
     }
     last_error_ = error;
