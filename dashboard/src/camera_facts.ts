@@ -1,7 +1,7 @@
 // The figures of one camera beside its picture: rates, counts, why frames were dropped, settings.
 import { kDropWords, ageText } from "./camera_words";
 import { el, setText } from "./dom";
-import { bytes, count, duration, percent, rate } from "./format";
+import { bytes, count, duration, percent, plural, rate } from "./format";
 import type { CameraStatus } from "./protocol";
 
 class Rows {
@@ -99,12 +99,12 @@ export class CameraFacts {
     const size = status.width > 0 ? `${status.width} × ${status.height}` : "no picture yet";
     this.totals.set("picture", [size, status.codec].filter(Boolean).join(", "));
     this.totals.set("source", status.url);
-    this.totals.set("model", `${status.model}, ${status.priority} priority`);
+    this.totals.set("model", `${status.model || "the default"}, ${status.priority} priority`);
     this.totals.set("received", `${count(status.packets)} packets, ${bytes(status.bytes)}`);
     this.totals.set("late results", count(status.late));
     this.totals.set("failed frames", count(status.errors));
     this.totals.set("alarms", count(status.alarms));
-    this.totals.set("connected", `${count(status.connects)} times`);
+    this.totals.set("connected", plural(status.connects, "time"));
     setText(this.config, JSON.stringify(status.config, null, 2));
   }
 }

@@ -6,7 +6,7 @@ import { kIcons, kStateIcons, kStateWords } from "./icons";
 import { LiveCanvas } from "./live_canvas";
 import type { Alarm, CameraState, CameraStatus } from "./protocol";
 
-const kAlarmShown = 15_000; // ms
+const kAlarmShown = 8_000; // ms
 const kLabelEvery = 10_000; // ms: a label that changes every second would be read every second
 
 export class Tile {
@@ -87,7 +87,7 @@ export class Tile {
   }
 
   private showBadge(): void {
-    this.badge.hidden = this.alarm === null;
+    this.badge.hidden = this.alarm === null || this.status.state !== "running";
     setAttribute(this.element, "data-alarm", this.alarm ? "" : null);
     if (!this.alarm) return;
     if (!this.badge.firstChild) this.badge.append(icon(kIcons.bell), el("span"));
