@@ -114,9 +114,16 @@ class RawClient {
   // Whether the server ends the connection within that time; bytes that come first are dropped.
   bool is_closed(std::chrono::seconds patience = std::chrono::seconds(20)) {
     const auto until = Clock::now() + patience;
-    while (fill(until)) {
-    }
+    while (fill(until)) continue;
     return ended_;
+  }
+  // Exactly so many bytes; fewer where the server closes or 20 s are over.
+  std::string receive(std::size_t count) {
+    const auto until = Clock::now() + std::chrono::seconds(20);
+    while (buffer_.size() < count && fill(until)) continue;
+    std::string bytes = buffer_.substr(0, count);
+    buffer_.erase(0, bytes.size());
+    return bytes;
   }
   // Bytes received, in all, until it ended or `patience` was over.
   [[nodiscard]] const std::string& buffered() const { return buffer_; }

@@ -213,6 +213,7 @@ void BeastSession::start(const SocketHandshake& handshake, const std::string& re
   socket_.set_option(timeout);
   socket_.set_option(websocket::stream_base::decorator([id = request_id](
                                                            websocket::response_type& response) {
+    response.set("Server", "shoal");
     response.set("X-Request-ID", id);
     response.set("X-Content-Type-Options", "nosniff");
   }));
