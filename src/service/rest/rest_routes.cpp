@@ -214,6 +214,7 @@ HttpResponse page() {
 }  // namespace
 
 void add_rest_routes(HttpRouter& router, RestOptions options) {
+  const std::string page_path = options.page_path;
   const auto door = std::make_shared<RestDoor>(std::move(options));
   for (const char* path : {"/v1/detect", "/v1/models/{model}/detect"}) {
     router.add("POST", path, [door](const Exchange& exchange) { door->detect(exchange); });
@@ -223,7 +224,8 @@ void add_rest_routes(HttpRouter& router, RestOptions options) {
   }
   router.add("GET", "/v1/models", [door](const Exchange& exchange) { door->models(exchange); });
   router.add("GET", "/healthz", [door](const Exchange& exchange) { door->health(exchange); });
-  router.add("GET", "/", [](const Exchange& exchange) { exchange->respond(page()); });
+  router.add("GET", page_path, [](const Exchange& exchange) { exchange->respond(page()); },
+             RouteAccess::kOpen);
   router.add("GET", "/openapi.json", [](const Exchange& exchange) {
     exchange->respond(of_file(openapi_json(), "application/json"));
   });

@@ -39,12 +39,13 @@ struct RestOptions {
   // DeepStack's clients send their key as a field of the form, where the server does not look: the
   // two paths of DeepStack must be open to it, and are checked here.
   DeepStackOptions deepstack;
+  std::string page_path = "/";  // of the page to try it, where another one has "/"
 };
 
 // Adds
 //   POST /v1/detect, /v1/models/{model}/detect     pictures in, boxes or a drawn picture out
 //   POST /v1/vision/detection, /v1/vision/custom/{model}             DeepStack
-//   GET  /v1/models, /healthz, /openapi.json, / (a page to try it), /example.jpg
+//   GET  /v1/models, /healthz, /openapi.json, page_path (a page to try it), /example.jpg
 //
 // The routes start two threads, "rest-read" and "rest-draw", that end with the last copy of the
 // handlers.
