@@ -215,7 +215,8 @@ void append_frame_header(fmt::memory_buffer& out, const CameraResult& result, bo
     });
   }
   append_text(out, R"(,"zone_counts":)");
-  put_list(out, result.zone_counts, [&](std::uint32_t count, std::size_t) { put(out, "{}", count); });
+  put_list(out, result.zone_counts,
+           [&](std::uint32_t count, std::size_t) { put(out, "{}", count); });
   append_text(out, R"(,"line_counts":)");
   put_list(out, result.line_counts, [&](const LineCount& count, std::size_t) {
     put(out, "[{},{}]", count.forward, count.backward);

@@ -1,5 +1,5 @@
-// A site without cameras, for tests and for tools/fake_site: whoever drives it says what each camera
-// sees. Not part of the product.
+// A site without cameras, for tests and for tools/fake_site: whoever drives it says what each
+// camera sees. Not part of the product.
 #pragma once
 
 #include <algorithm>

@@ -47,7 +47,7 @@ class LiveHub final : public CameraListener {
   LiveHub(const LiveHub&) = delete;
   LiveHub& operator=(const LiveHub&) = delete;
 
-  // The last wish of a viewer counts. A viewer is kept by its owner: it is forgotten once it is gone.
+  // The last wish of a viewer counts. Its owner keeps it: it is forgotten once it is gone.
   void watch(const std::shared_ptr<Viewer>& viewer, ViewWish wish);
   void forget(const Viewer* viewer);
 

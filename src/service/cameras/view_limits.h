@@ -20,7 +20,7 @@ inline constexpr double kViewFpsMax = 30;
 [[nodiscard]] Result<void> set_view_fps(ViewWish& wish, std::optional<double> value);
 
 // ?width=640&fps=10&boxes=1 of a picture route; without a parameter its value in `wish` stays.
-// Errors   invalid_argument, also for unknown parameters; `fps` is unknown where `has_fps` is false.
+// Errors   invalid_argument, also for unknown parameters, as `fps` is where `has_fps` is false.
 [[nodiscard]] Result<void> read_view(ViewWish& wish, const HttpRequest& request, bool has_fps);
 
 }  // namespace shoal

@@ -1,5 +1,5 @@
-// What is decided by a request's head alone: its key, where it comes from, whether anything is served
-// there.
+// What is decided by a request's head alone: its key, where it comes from, whether anything is
+// served there.
 #include <fmt/format.h>
 
 #include <algorithm>

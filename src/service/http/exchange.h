@@ -78,9 +78,9 @@ using HttpHandler = std::function<void(std::shared_ptr<HttpExchange>)>;
 // Who may call a route of a server with API keys, and of one without.
 enum class RouteAccess : std::uint8_t {
   kKey,  // with a key in a header; where there are none: anybody who can connect
-  // With a key in a header or, as browsers cannot set one for pictures and WebSockets, as ?key= of a
-  // GET. Where there are none: programs on this machine and the server's own pages, but no foreign
-  // page that a browser on this machine has open (see request_origin.h).
+  // With a key in a header or, as browsers cannot set one for pictures and WebSockets, as ?key= of
+  // a GET. Where there are none: programs on this machine and the server's own pages, but no
+  // foreign page that a browser on this machine has open (see request_origin.h).
   kOwnPages,
   kOpen,  // anybody: what a page loads before it knows a key
 };

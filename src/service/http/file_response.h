@@ -1,5 +1,5 @@
-// Answers with a file: whole or a range of it (RFC 9110 14), with an entity tag. The file is sent in
-// pieces of 64 KiB and never held in memory.
+// Answers with a file: whole or a range of it (RFC 9110 14), with an entity tag. The file is sent
+// in pieces of 64 KiB and never held in memory.
 #pragma once
 
 #include <cstdint>

@@ -17,7 +17,8 @@ struct ResponseFraming {
 };
 
 // Status line and fields with the empty line. Content-Length is the body's, whether it is sent or
-// not (HEAD); a stream of unknown length has none. Fields of the response with characters that no field may have are left out.
+// not (HEAD); a stream of unknown length has none. Fields of the response with characters that no
+// field may have are left out.
 [[nodiscard]] std::string response_head(const HttpResponse& response,
                                         const ResponseFraming& framing);
 

@@ -18,8 +18,8 @@ class SocketPeer {
   using Bytes = std::shared_ptr<const std::string>;
 
   virtual ~SocketPeer() = default;
-  // Queued, never dropped; but a client that leaves more than 1 MiB of texts unread is disconnected.
-  // Texts go before binary messages.
+  // Queued, never dropped; but a client that leaves more than 1 MiB of texts unread is
+  // disconnected. Texts go before binary messages.
   // REQUIRES: well-formed UTF-8.
   virtual void send_text(Bytes text) = 0;
   // The newest of each slot: replaces one of the same slot that waits. Slots take turns.

@@ -283,7 +283,9 @@ TEST_F(Socket, AReaderThatStopsIsCutAlsoWhileItSends) {
 TEST_F(Socket, UnreadTextsAreBounded) {
   auto client = connect();
   const auto sink = peer();
-  for (int i = 0; i < 100'000 && sink->is_open(); ++i) sink->send_text(shared(std::string(4096, 'x')));
+  for (int i = 0; i < 100'000 && sink->is_open(); ++i) {
+    sink->send_text(shared(std::string(4096, 'x')));
+  }
   EXPECT_FALSE(sink->is_open());
   EXPECT_TRUE(all_gone());
 }
