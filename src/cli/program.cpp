@@ -80,6 +80,7 @@ int run_program(int argc, char** argv) {
   verbs["bench"] = add_bench(program);
   verbs["budget"] = add_budget(program);
   verbs["serve"] = add_serve(program);
+  verbs["run"] = add_run(program);
   for (CLI::App* verb : program.get_subcommands({})) {
     verb->add_flag("-v,--verbose", verbosity, "say more; -vv says most");
     verb->allow_extras();

@@ -22,5 +22,6 @@ VerbBody add_doctor(CLI::App& program);
 VerbBody add_bench(CLI::App& program);
 VerbBody add_budget(CLI::App& program);
 VerbBody add_serve(CLI::App& program);
+VerbBody add_run(CLI::App& program);
 
 }  // namespace shoal

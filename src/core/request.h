@@ -52,6 +52,18 @@ enum class Work : std::uint8_t {
   kPixels,   // outcome.pixels are decoded: letterbox, network, boxes
   kEncoded,  // packet holds a picture file: decode first, in the lane
   kTensor,   // tensor_in is the network's input as it is: the raw outputs are the answer
+  kNewest,   // the supply gives pixels once a lane has time for them: a camera's newest frame
+};
+
+// Gives a kNewest request its picture at the last moment, so that what waits for a lane is a turn
+// and not a frame that grows old.
+class PictureSupply {
+ public:
+  virtual ~PictureSupply() = default;
+  // On the lane's thread, once a launch: swaps a picture into request.outcome.pixels, and sets
+  // outcome.frame, media_time, times.decode, started (when its decoding began) and queued (when it
+  // was ready, if that is later). False: there is none any more; the answer is kCancelled.
+  [[nodiscard]] virtual bool supply(Request& request) noexcept = 0;
 };
 
 // One output of a kTensor request, copied out of the lane. Recycled.
@@ -79,6 +91,7 @@ struct Request {
   TimePoint started;           // when decoding began, or the request came
   TimePoint queued;            // when it entered the scheduler
   std::optional<TimePoint> deadline;  // an answer later than this is worth nothing
+  PictureSupply* supply = nullptr;    // kNewest; outlives the request's flight
   // Set by somebody else, at any time: nobody waits any more. What has not reached the network is
   // then answered with kCancelled. Outlives the request's flight; nullptr: never.
   const std::atomic<bool>* cancelled = nullptr;

@@ -55,9 +55,10 @@ inline constexpr std::string_view kFrameDropNames[kFrameDropCount] = {
 struct CameraStatus {
   CameraConfig config;             // its url without a password
   std::uint64_t number = 0;
+  std::shared_ptr<const CameraIdentity> identity;  // names of its classes, zones and lines
   CameraState state = CameraState::kConnecting;
   std::string error;               // of kWaiting: why
-  WallTime since{};                // in this state
+  WallTime since{};                // in this state; of kWaiting and kConnecting: without frames
   std::optional<WallTime> retry_at;
   int attempts = 0;                // failed ones in a row
   std::uint64_t connects = 0;      // successful ones

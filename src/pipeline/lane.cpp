@@ -183,12 +183,23 @@ Result<void> Lane::prepare_one(Request& request, int slot, Duration& decode) {
     return {};
   }
   Frame* frame = &request.outcome.pixels;
+  if (request.work == Work::kNewest) SHOAL_TRY(fetch(request));
   if (request.work == Work::kEncoded) {
     if (!request.keep_pixels) frame = &frame_;
     SHOAL_TRY(decode_into(*frame, request, decode));
   }
   const LetterboxOptions options{.output_format = engine_.model().input.channels};
   return letterbox(input, frame->view(), request.geometry, options, scratch_);
+}
+
+// The newest picture, which need not have the size that the bucket was chosen by.
+Result<void> Lane::fetch(Request& request) const {
+  if (!request.supply->supply(request)) return Error{ErrorCode::kCancelled, "no picture any more"};
+  const Size size = request.outcome.pixels.source_size;
+  request.outcome.size = size;
+  request.geometry = Letterbox::fit(size, engine_.buckets()[batch_.bucket],
+                                    engine_.model().input.placement);
+  return {};
 }
 
 Result<void> Lane::decode_into(Frame& frame, Request& request, Duration& decode) {

@@ -56,6 +56,7 @@ class Lane {
   void fill_outcome(Request& request, const Times& times) const;
   void prepare(Times& times);
   [[nodiscard]] Result<void> prepare_one(Request& request, int slot, Duration& decode);
+  [[nodiscard]] Result<void> fetch(Request& request) const;
   [[nodiscard]] Result<void> decode_into(Frame& frame, Request& request, Duration& decode);
   void run_in_parts(Times& times);
   [[nodiscard]] Result<void> run(int first, int count, Times& times);

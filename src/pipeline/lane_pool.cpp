@@ -70,6 +70,8 @@ Result<void> LanePool::place(Request& request) const {
     }
     size = *probed;
   }
+  // The last picture's; the next is most likely like it, and any fits any bucket.
+  if (request.work == Work::kNewest) size = request.outcome.size;
   request.outcome.size = size;
   request.bucket = choose_bucket(size, engine_->buckets());
   request.geometry = Letterbox::fit(size, engine_->buckets()[request.bucket],

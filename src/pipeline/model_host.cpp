@@ -15,6 +15,7 @@
 
 #include "pipeline/call.h"
 #include "pipeline/decode_pool.h"
+#include "pipeline/host_feed.h"
 #include "pipeline/lane_pool.h"
 #include "pipeline/loading.h"
 
@@ -116,6 +117,7 @@ class LoadedModel final : public ModelHost {
 
   Result<CallHandle> detect(DetectCall call, CallDone done) override;
   Result<CallHandle> infer(TensorCall call, CallDone done) override;
+  Result<std::unique_ptr<HostFeed>> feed(FeedClient& client, FeedOptions options) override;
   int retry_after_s() const override;
   std::vector<PoolGauge> pools() const override;
   HostStatistics statistics(bool raw) const override;
@@ -134,6 +136,8 @@ class LoadedModel final : public ModelHost {
     }
     RequestPool& requests() override { return host.requests_; }
     void finished(std::uint64_t source, std::size_t count) override { host.leave(source, count); }
+    bool enter() override { return host.enter(); }
+    void left() override { host.left(); }
 
     LoadedModel& host;
     const std::string name;
@@ -151,11 +155,14 @@ class LoadedModel final : public ModelHost {
                          CallOptions& options);
   Result<void> check(const Entry& entry, std::size_t items, Request& first, CallOptions& options);
   Result<Requests> take(std::size_t items, std::uint64_t source);
+  [[nodiscard]] Result<void> check_confidence(std::optional<float> confidence) const;
   void launch(Entry& entry, std::unique_ptr<Request> request);
   void record(Entry& entry, const Request& request, const CallOptions& options,
               TimePoint answered);
   void load_raw();
   void leave(std::uint64_t source, std::size_t requests);
+  bool enter();
+  void left();
 
   const std::string name_;
   const DetectorOptions detector_;
@@ -243,13 +250,16 @@ Result<LoadedModel::Requests> LoadedModel::take(std::size_t items, std::uint64_t
   return requests;
 }
 
-Result<CallHandle> LoadedModel::detect(DetectCall call, CallDone done) {
+Result<void> LoadedModel::check_confidence(std::optional<float> confidence) const {
   const float least = detector_.confidence;
-  if (call.options.confidence && *call.options.confidence < least) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("confidence {}: this model was loaded with {}; ask for at least that",
-                             *call.options.confidence, least)};
-  }
+  if (!confidence || *confidence >= least) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               fmt::format("confidence {}: this model was loaded with {}; ask for at least that",
+                           *confidence, least)};
+}
+
+Result<CallHandle> LoadedModel::detect(DetectCall call, CallDone done) {
+  SHOAL_TRY(check_confidence(call.options.confidence));
   Request first;
   if (!call.items.empty()) {
     first.work = call.items.front().pixels.data == nullptr ? Work::kEncoded : Work::kPixels;
@@ -367,7 +377,7 @@ void LoadedModel::record(Entry& entry, const Request& request, const CallOptions
                        .model = entry.name,
                        .door = options.door,
                        .source = options.source_name,
-                       .camera = {},
+                       .camera = options.door == "camera" ? options.source_name : std::string_view(),
                        .unix_ns = unix_nanoseconds() - static_cast<std::int64_t>(
                                                           nanoseconds(answered - request.started)),
                        .arrived = request.started,
@@ -427,6 +437,29 @@ void LoadedModel::leave(std::uint64_t source, std::size_t requests) {
   held->second -= requests;
   if (held->second == 0) held_.erase(held);
   if (--calls_ == 0) idle_.notify_all();
+}
+
+bool LoadedModel::enter() {
+  const std::lock_guard lock(mutex_);
+  if (!closing_) ++calls_;
+  return !closing_;
+}
+
+void LoadedModel::left() {
+  const std::lock_guard lock(mutex_);
+  if (--calls_ == 0) idle_.notify_all();
+}
+
+Result<std::unique_ptr<HostFeed>> LoadedModel::feed(FeedClient& client, FeedOptions options) {
+  SHOAL_TRY(check_confidence(options.confidence));
+  auto request = requests_.try_acquire();
+  if (!request) {
+    return Error{ErrorCode::kQueueFull,
+                 fmt::format("{}: the {} places of the queue are taken (scheduler.queue_limit)",
+                             name_, requests_.size())};
+  }
+  return std::make_unique<HostFeed>(boxes_, *boxes_.lanes, client, std::move(options),
+                                    std::move(request));
 }
 
 void LoadedModel::close() {

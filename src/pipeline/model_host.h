@@ -23,6 +23,10 @@
 
 namespace shoal {
 
+class FeedClient;
+class HostFeed;
+struct FeedOptions;
+
 struct CallOptions {
   Priority priority = Priority::kNormal;
   // Of the whole call. Empty: each item waits for its turn at most HostOptions::timeout.
@@ -153,6 +157,12 @@ class ModelHost {
   [[nodiscard]] virtual Result<CallHandle> detect(DetectCall call, CallDone done) = 0;
   // The first call compiles the raw network, in the background; calls wait for it, seconds.
   [[nodiscard]] virtual Result<CallHandle> infer(TensorCall call, CallDone done) = 0;
+
+  // A way in for a camera; see host_feed.h. The feed ends before the host does.
+  // Errors   kQueueFull: no request is free; kCancelled: closing; kInvalidArgument: a confidence
+  //          below the model's.
+  [[nodiscard]] virtual Result<std::unique_ptr<HostFeed>> feed(FeedClient& client,
+                                                               FeedOptions options) = 0;
 
   // Seconds after which a refused client should try again: the expected wait, rounded up, >= 1.
   [[nodiscard]] virtual int retry_after_s() const = 0;

@@ -70,6 +70,7 @@ class RequestPool {
     request.borrowed = {};
     request.keep_pixels = false;
     request.confidence.reset();
+    request.supply = nullptr;
     request.cancelled = nullptr;
   }
   void release(std::unique_ptr<Request> request) {

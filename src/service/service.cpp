@@ -3,21 +3,29 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <mutex>
 #include <set>
 #include <utility>
 
+#include "core/json_text.h"
 #include "core/log.h"
 #include "pipeline/model_registry.h"
+#include "pipeline/result_painter.h"
+#include "pipeline/site.h"
+#include "service/camera_gauges.h"
+#include "service/cameras/camera_routes.h"
 #include "service/http/api_keys.h"
 #include "service/http/http_server.h"
 #include "service/kserve/grpc_server.h"
 #include "service/kserve/http_routes.h"
 #include "service/kserve/kserve_service.h"
 #include "service/kserve/repository.h"
+#include "service/page/page_routes.h"
 #include "service/rest/rest_routes.h"
+#include "service/site_figures.h"
 #include "telemetry/evidence.h"
 
 namespace shoal {
@@ -65,6 +73,10 @@ HostOptions host_options(const ServiceOptions& options, RequestObserver* observe
   const Config& config = options.config;
   HostOptions host;
   host.queue_limit = config.queue_limit;
+  // A camera keeps a place for as long as it is there.
+  if (options.with_cameras) {
+    host.queue_limit += std::max(64, 2 * static_cast<int>(config.site.cameras.size()));
+  }
   host.timeout = config.timeout;
   host.priority_ageing = config.priority_ageing;
   host.bypass_lane = config.bypass_lane;
@@ -132,6 +144,8 @@ class RunningService final : public Service {
 
   const ServiceAddresses& addresses() const override { return addresses_; }
   std::vector<std::string> models() const override;
+  CameraControl* cameras() override { return site_.get(); }
+  bool cameras_ended() const override { return site_ && site_->all_ended(); }
   std::vector<std::string> reload(const Config& config) override;
   void drain() override;
 
@@ -146,6 +160,7 @@ class RunningService final : public Service {
   [[nodiscard]] Result<void> listen_http();
   [[nodiscard]] Result<void> listen_grpc();
   [[nodiscard]] Result<void> listen_metrics();
+  void add_site_routes(HttpRouter& router);
   // Empty where no keys are configured: every caller is allowed.
   [[nodiscard]] std::function<bool(std::string_view)> key_check() const;
   void fill(ServiceGauges& gauges) const;
@@ -154,6 +169,8 @@ class RunningService final : public Service {
   Catalogue catalogue_;
   Evidence evidence_;
   ModelRegistry registry_;
+  std::unique_ptr<Site> site_;
+  std::unique_ptr<SiteMeter> meter_;  // of the site
   KserveService kserve_;
   std::unique_ptr<ApiKeys> keys_;  // of the doors that check for themselves: gRPC, DeepStack
   std::unique_ptr<HttpServer> http_;
@@ -191,11 +208,32 @@ Result<void> RunningService::listen_http() {
   add_kserve_routes(router, kserve_);
   add_rest_routes(router, {.models = rest_models(registry_),
                            .pictures_max = static_cast<std::size_t>(config.items_max),
-                           .deepstack = {.check_key = key_check()}});
+                           .deepstack = {.check_key = key_check()},
+                           .page_path = site_ ? "/try" : "/"});
+  if (site_) add_site_routes(router);
   http_ = SHOAL_TRY(HttpServer::create(http_options(config, config.http), std::move(router)));
   addresses_.http = shown(config.http, http_->port());
   http_->start();
   return {};
+}
+
+void RunningService::add_site_routes(HttpRouter& router) {
+  add_page_routes(router);
+  fmt::memory_buffer text;
+  append_json_string(text, config_text(options_.config));
+  const std::string config = fmt::format("{{\"toml\":{}}}", fmt::to_string(text));
+  const auto painter = std::make_shared<ResultPainter>();
+  add_camera_routes(router, {.control = site_.get(),
+                             .figures = [this] { return meter_->figures(); },
+                             .config_json = [config] { return config; },
+                             .draw =
+                                 [painter](const DrawnPixels& pixels, const CameraResult& result) {
+                                   painter->draw({.data = pixels.data,
+                                                  .size = pixels.size,
+                                                  .pitch_bytes = pixels.pitch_bytes},
+                                                 result);
+                                 },
+                             .version = std::string(kServerVersion)});
 }
 
 std::function<bool(std::string_view)> RunningService::key_check() const {
@@ -234,6 +272,10 @@ Result<void> RunningService::listen_metrics() {
 
 Result<void> RunningService::listen() {
   const ServiceConfig& config = options_.config.service;
+  if (options_.with_cameras) {
+    site_ = SHOAL_TRY(Site::create(options_.config.site, registry_));
+    meter_ = std::make_unique<SiteMeter>(registry_, *site_);
+  }
   if (!config.api_keys_file.empty()) keys_ = SHOAL_TRY(ApiKeys::load(config.api_keys_file));
   if (!config.http.empty()) SHOAL_TRY(listen_http());
   if (!config.grpc.empty()) SHOAL_TRY(listen_grpc());
@@ -261,6 +303,7 @@ void RunningService::fill(ServiceGauges& gauges) const {
       gauges.pools.push_back({.model = status.name, .gauge = pool});
     }
   }
+  if (site_) add_camera_gauges(gauges, *site_);
   if (!http_) return;
   const HttpCounts counts = http_->counts();
   const auto add = [&](const char* name, const char* help, bool counter, std::uint64_t value) {
@@ -291,6 +334,7 @@ Result<void> RunningService::load() {
   }
   for (const std::string& name : names) registry_.announce(name);
   for (const std::string& name : names) SHOAL_TRY(registry_.load(name));
+  if (site_) SHOAL_TRY(site_->start());
   return {};
 }
 
@@ -353,6 +397,7 @@ void RunningService::drain() {
   // The doors one after another: what one waits for, the other does not need.
   if (http_) http_->drain(patience);
   if (grpc_) grpc_->drain(patience);
+  if (site_) site_->stop(patience);
   registry_.close();
   // Scrapes go on while the doors drain.
   evidence_.set_gauges(nullptr);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/camera_control.h"
 #include "pipeline/config.h"
 #include "pipeline/model_host.h"
 #include "shoal/result.h"
@@ -16,6 +17,7 @@ struct ServiceOptions {
   Config config;                   // config.models: what is loaded at start
   std::string plan_cache;          // as EngineOptions
   Execution execution = Execution::kAuto;
+  bool with_cameras = false;       // config.site: cameras, sinks and their page beside the doors
 };
 
 // Where it listens, with the ports it got; "" where a door is off.
@@ -39,6 +41,11 @@ class Service {
   [[nodiscard]] virtual const ServiceAddresses& addresses() const = 0;
   // One line a model for people: name and how it runs.
   [[nodiscard]] virtual std::vector<std::string> models() const = 0;
+
+  // nullptr without cameras.
+  [[nodiscard]] virtual CameraControl* cameras() = 0;
+  // There were cameras, and all were files that have ended.
+  [[nodiscard]] virtual bool cameras_ended() const = 0;
 
   // Takes over what can change while serving: models ([model.NAME] added, removed, changed), keys,
   // the request log's file. Returns a line for each thing that changed or cannot change.

@@ -1,0 +1,108 @@
+// The thread of one camera: connects, reads, decodes, chooses the frames that are wanted, and comes
+// back after every failure. What becomes of the frames is the slot's and the analysis' business.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <string>
+#include <thread>
+
+#include "core/packet.h"
+#include "decode/stream_decoder.h"
+#include "pipeline/camera_control.h"
+#include "pipeline/camera_counters.h"
+#include "pipeline/frame_rate.h"
+#include "pipeline/frame_slot.h"
+#include "pipeline/model_registry.h"
+#include "pipeline/site_config.h"
+#include "preprocess/motion_gate.h"
+#include "source/capture_clock.h"
+#include "source/source.h"
+#include "source/stop_signal.h"
+
+namespace shoal {
+
+// Sees what a camera sends and what was decoded of it: recordings.
+//
+// Threads  the camera's.
+class CameraTap {
+ public:
+  virtual ~CameraTap() = default;
+  virtual void packet(const Packet& packet, TimePoint captured) = 0;
+  virtual void frame(const Frame& frame, TimePoint captured) = 0;
+  virtual void ended() = 0;  // the connection is over
+};
+
+// Threads  all methods but the constructor's and start() by any thread.
+class CameraReader {
+ public:
+  struct Parts {
+    CameraConfig config;
+    std::uint64_t number = 0;
+    const ModelRegistry* models = nullptr;
+    FrameSlot* slot = nullptr;
+    CameraCounters* counters = nullptr;
+    CameraTap* tap = nullptr;  // may be null
+  };
+  explicit CameraReader(Parts parts);
+  ~CameraReader();  // stops and joins
+
+  void start();
+  // Ends the thread soon: at once, or after the connect time-out of a network that is silent.
+  void request_stop();
+  void join();
+  [[nodiscard]] bool ended() const;  // the thread has nothing more to do
+
+  void set_paused(bool paused);
+  void fill(CameraStatus& status) const;
+
+ private:
+  // How a connection ended.
+  enum class Over : std::uint8_t { kStopped, kPaused, kEnded, kFailed };
+
+  void run();
+  [[nodiscard]] bool wait_while_paused();
+  [[nodiscard]] Over connect_and_read();
+  [[nodiscard]] Over read_all(Source& source);
+  [[nodiscard]] bool take_packet(const Packet& packet);
+  [[nodiscard]] bool take_frame(const StreamFrame& frame, TimePoint begun);
+  void count_decoder();
+  void renew_feed();
+  void wait_before_retry();
+  void enter(CameraState state, std::string error = {});
+  [[nodiscard]] bool interrupted() const;
+
+  const Parts parts_;
+  FrameThinner thinner_;
+  std::optional<MotionGate> gate_;
+  CaptureClock clock_;
+  std::unique_ptr<StreamDecoder> decoder_;
+  StreamDecoderCounts counted_;
+  std::shared_ptr<ModelHost> host_;  // of the feed; outlives it
+  TimePoint feed_tried_{};
+  CameraFrame work_;
+  std::uint64_t frames_ = 0;
+  std::mt19937_64 random_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable wake_;
+  std::shared_ptr<Source> source_;
+  bool stop_ = false;
+  bool paused_ = false;
+  bool over_ = false;
+  CameraState state_ = CameraState::kConnecting;
+  std::string error_;
+  std::string told_;  // the last error in the log, until it ran again
+  WallTime since_{};
+  std::optional<WallTime> retry_at_;
+  int attempts_ = 0;
+  Size size_;
+  std::string codec_;
+
+  std::thread thread_;
+};
+
+}  // namespace shoal

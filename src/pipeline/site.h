@@ -1,0 +1,114 @@
+// The cameras of a site at work: readers, one analysis thread, sinks, alarms and recordings. Models
+// are the registry's; doors see it as CameraControl.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/bounded_queue.h"
+#include "core/camera_result.h"
+#include "pipeline/alarm_desk.h"
+#include "pipeline/alarm_picture.h"
+#include "pipeline/camera_control.h"
+#include "pipeline/model_registry.h"
+#include "pipeline/site_camera.h"
+#include "pipeline/site_config.h"
+#include "pipeline/sink_worker.h"
+#include "shoal/result.h"
+
+namespace shoal {
+
+// Threads  start() and stop() by one thread; CameraControl's methods by any.
+class Site final : public CameraControl, private CameraOutlet {
+ public:
+  static constexpr std::size_t kCamerasMax = 1024;
+
+  // Opens sinks, spool and recordings; there are no cameras before start(). `models` outlives the
+  // site.
+  // Errors   kInvalidArgument, kUnavailable: a sink, the spool or the recordings folder cannot be
+  //          opened.
+  [[nodiscard]] static Result<std::unique_ptr<Site>> create(const SiteConfig& config,
+                                                            const ModelRegistry& models);
+  ~Site() override;  // stops
+
+  // Makes the configured cameras and starts them. REQUIRES: the models are loaded.
+  // Errors   invalid_argument: a camera's model or classes do not exist, rules that do not parse.
+  [[nodiscard]] Result<void> start();
+  // Ends the cameras, gives what is on its way to the sinks, and closes them; alarms that were not
+  // delivered stay in the spool. At most about `patience` for slow sinks. Idempotent.
+  void stop(std::chrono::milliseconds patience);
+
+  // Nothing more will come: every camera has ended.
+  [[nodiscard]] bool all_ended() const;
+
+  [[nodiscard]] std::vector<CameraStatus> cameras() const override;
+  [[nodiscard]] Result<CameraStatus> camera(std::string_view name) const override;
+  [[nodiscard]] std::vector<SinkStatus> sinks() const override;
+  [[nodiscard]] Result<void> add(const CameraConfig& config) override;
+  [[nodiscard]] Result<void> change(std::string_view name, const CameraConfig& config) override;
+  [[nodiscard]] Result<void> remove(std::string_view name) override;
+  [[nodiscard]] Result<void> set_paused(std::string_view name, bool paused) override;
+  [[nodiscard]] std::vector<std::shared_ptr<const Alarm>> alarms(
+      std::size_t count, std::string_view before) const override;
+  [[nodiscard]] Result<std::string> clip_file(std::string_view alarm_id) const override;
+  void add_listener(CameraListener& listener) override;
+  void remove_listener(CameraListener& listener) override;
+  void watch(std::uint64_t camera, bool watching) override;
+
+ private:
+  using CameraPtr = std::shared_ptr<SiteCamera>;
+  using Cameras = std::vector<CameraPtr>;
+
+  Site(const SiteConfig& config, const ModelRegistry& models);
+  [[nodiscard]] Result<void> open();
+  [[nodiscard]] Result<CameraPtr> make_camera(const CameraConfig& config,
+                                              std::shared_ptr<CameraCounters> counters);
+  [[nodiscard]] Cameras::iterator find_locked(std::string_view name);
+  [[nodiscard]] Cameras snapshot() const;
+  void retire_locked(CameraPtr camera);
+  void analysis_loop();
+  void sweep_loop();
+
+  CameraResultLease result_buffer() override { return results_->try_acquire(); }
+  CameraResultLease picture_buffer() override { return pictures_->try_acquire(); }
+  bool wants_pictures(const SiteCamera& camera) const override;
+  void publish(const SiteCamera& camera, CameraResultLease result,
+               CameraResultLease picture) override;
+  void raise(const SiteCamera& camera, CameraScene::Raised raised, const Frame& pixels,
+             TimePoint captured) override;
+
+  const SiteConfig config_;
+  const ModelRegistry& models_;
+  std::atomic<std::uint32_t> track_ids_{0};
+  std::atomic<std::uint64_t> camera_numbers_{0};
+
+  std::unique_ptr<CameraResultPool> results_;   // outlive who holds leases of them
+  std::unique_ptr<CameraResultPool> pictures_;
+  std::vector<std::unique_ptr<SinkWorker>> workers_;
+  bool pictures_wanted_ = false;  // by a sink
+  std::unique_ptr<AlarmDesk> desk_;
+  AlarmPainter painter_;  // the analysis thread's
+
+  BoundedQueue<std::weak_ptr<SiteCamera>> queue_{kCamerasMax * 2};
+  std::thread analysis_;
+  std::thread sweeper_;
+
+  std::mutex changing_;  // one change of the cameras at a time: making one takes a while
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable stopping_;
+  Cameras cameras_;           // in order of configuration
+  Cameras retired_;           // removed; their threads end by themselves
+  bool running_ = false;
+  bool stopped_ = false;
+
+  mutable std::mutex listeners_mutex_;  // held while listeners are called
+  std::vector<CameraListener*> listeners_;
+};
+
+}  // namespace shoal

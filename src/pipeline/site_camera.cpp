@@ -1,0 +1,116 @@
+#include "pipeline/site_camera.h"
+
+#include <utility>
+
+#include "source/video_reader.h"
+
+namespace shoal {
+namespace {
+
+// All but the pixels; capacities are reused.
+void copy_result(CameraResult& to, const CameraResult& from) {
+  to.camera = from.camera;
+  to.frame = from.frame;
+  to.captured_at = from.captured_at;
+  to.captured = from.captured;
+  to.inferred = from.inferred;
+  to.outcome.source = from.outcome.source;
+  to.outcome.stream = from.outcome.stream;
+  to.outcome.frame = from.outcome.frame;
+  to.outcome.media_time = from.outcome.media_time;
+  to.outcome.size = from.outcome.size;
+  to.outcome.error = from.outcome.error;
+  to.outcome.damaged = from.outcome.damaged;
+  to.outcome.detections = from.outcome.detections;
+  to.outcome.batch_size = from.outcome.batch_size;
+  to.outcome.batch = from.outcome.batch;
+  to.outcome.padding = from.outcome.padding;
+  to.outcome.times = from.outcome.times;
+  to.tracks = from.tracks;
+  to.track_events = from.track_events;
+  to.zone_events = from.zone_events;
+  to.crossings = from.crossings;
+  to.zone_counts = from.zone_counts;
+  to.line_counts = from.line_counts;
+}
+
+}  // namespace
+
+SiteCamera::SiteCamera(Parts parts)
+    : parts_(std::move(parts)),
+      slot_({.live = parts_.config.live, .age_max = parts_.config.age_max}, *parts_.counters,
+            parts_.wake),
+      reader_({.config = parts_.config,
+               .number = parts_.identity->number,
+               .models = parts_.models,
+               .slot = &slot_,
+               .counters = parts_.counters.get(),
+               .tap = parts_.tap.get()}) {}
+
+void SiteCamera::analyse(CameraOutlet& outlet) {
+  for (;;) {
+    const FrameSlot::Taken taken = slot_.take(current_);
+    if (taken == FrameSlot::Taken::kNothing) return;
+    CameraResultLease result = outlet.result_buffer();
+    if (!result) {
+      parts_.counters->drop(FrameDrop::kMemory);
+      continue;
+    }
+    if (taken == FrameSlot::Taken::kLost) {
+      parts_.scene->end_tracks(result.write());
+      remember(*result);
+      if (!result->track_events.empty()) outlet.publish(*this, std::move(result), {});
+      continue;
+    }
+    const TimePoint now = Clock::now();
+    const Duration latency = now - current_.frame.captured;
+    const bool late = parts_.config.live && latency > parts_.config.age_max;
+    if (current_.kind == FinishedKind::kInferred) {
+      parts_.counters->analysed(latency, late, current_.frame.captured, now);
+    } else if (current_.kind == FinishedKind::kFailed) {
+      parts_.counters->error();
+    }
+    parts_.scene->analyse(result.write(), current_);
+    remember(*result);
+    for (auto& raised : parts_.scene->alarms(*result)) {
+      parts_.counters->alarm();
+      outlet.raise(*this, std::move(raised), current_.frame.pixels, current_.frame.captured);
+    }
+    publish(outlet, std::move(result));
+  }
+}
+
+void SiteCamera::publish(CameraOutlet& outlet, CameraResultLease result) {
+  CameraResultLease picture;
+  if (outlet.wants_pictures(*this)) picture = outlet.picture_buffer();
+  if (picture) {
+    CameraResult& with_pixels = picture.write();
+    copy_result(with_pixels, *result);
+    std::swap(with_pixels.outcome.pixels, current_.frame.pixels);
+  }
+  outlet.publish(*this, std::move(result), std::move(picture));
+}
+
+void SiteCamera::remember(const CameraResult& result) {
+  const std::lock_guard lock(mutex_);
+  tracks_ = static_cast<std::uint32_t>(result.tracks.size());
+  zone_counts_ = result.zone_counts;
+  line_counts_ = result.line_counts;
+}
+
+CameraStatus SiteCamera::status() const {
+  CameraStatus status;
+  status.config = parts_.config;
+  status.config.url = without_password(parts_.config.url);
+  status.number = parts_.identity->number;
+  status.identity = parts_.identity;
+  parts_.counters->fill(status, Clock::now());
+  reader_.fill(status);
+  const std::lock_guard lock(mutex_);
+  status.tracks = tracks_;
+  status.zone_counts = zone_counts_;
+  status.line_counts = line_counts_;
+  return status;
+}
+
+}  // namespace shoal
