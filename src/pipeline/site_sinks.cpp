@@ -1,0 +1,136 @@
+// One function a type, and a table of them.
+#include "pipeline/site_sinks.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sink/file_camera_sinks.h"
+#include "sink/mqtt_sink.h"
+#include "sink/nats_sink.h"
+#include "sink/segment_sink.h"
+#include "sink/sqlite_sink.h"
+#include "sink/webhook_sink.h"
+
+namespace shoal {
+namespace {
+
+using Made = Result<std::unique_ptr<CameraSink>>;
+
+constexpr std::size_t kSecretMax = 4096;  // bytes
+
+// The first line of a file; empty where no file is named.
+Result<std::string> read_secret(const std::string& path, std::string_view what) {
+  if (path.empty()) return std::string();
+  std::ifstream file(path);
+  if (!file) {
+    return Error{ErrorCode::kNotFound, fmt::format("{}: {} cannot be read", what, path)};
+  }
+  std::string line;
+  for (char c = 0; line.size() <= kSecretMax && file.get(c) && c != '\n';) line.push_back(c);
+  while (!line.empty() && line.back() == '\r') line.pop_back();
+  if (line.empty() || line.size() > kSecretMax) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("{}: expected the secret in the first line of {}, 1 to {} bytes", what,
+                             path, kSecretMax)};
+  }
+  return line;
+}
+
+DiskLimits disk_limits(const SinkConfig& config) {
+  DiskLimits limits;
+  limits.bytes_max = config.keep_bytes;
+  limits.keep_max = config.keep;
+  return limits;
+}
+
+Made make_jsonl(const SinkConfig& config) {
+  return create_camera_jsonl_sink({.path = config.path});
+}
+
+Made make_coco(const SinkConfig& config) { return create_camera_coco_sink(config.path); }
+
+Made make_yolo(const SinkConfig& config) { return create_camera_yolo_sink(config.path); }
+
+Made make_mot(const SinkConfig& config) { return create_camera_mot_sink(config.path); }
+
+Made make_video(const SinkConfig& config) {
+  return create_segment_sink(
+      {.folder = config.path, .segment = config.segment, .limits = disk_limits(config)});
+}
+
+Made make_sqlite(const SinkConfig& config) {
+  return create_sqlite_sink(
+      {.path = config.path, .keep = config.keep, .bytes_max = config.keep_bytes});
+}
+
+Made make_mqtt(const SinkConfig& config) {
+  MqttSinkOptions options;
+  options.url = config.url;
+  options.format = config.form == "frigate" ? MqttFormat::kFrigate : MqttFormat::kShoal;
+  options.topic = config.topic;
+  options.user = config.user;
+  options.password = SHOAL_TRY(read_secret(config.password_file, "password_file"));
+  options.ca_file = config.ca_file;
+  options.timeout = config.timeout;
+  options.alarms_only = config.alarms_only;
+  return create_mqtt_sink(std::move(options));
+}
+
+Made make_webhook(const SinkConfig& config) {
+  WebhookSinkOptions options;
+  options.url = config.url;
+  options.user = config.user;
+  options.password = SHOAL_TRY(read_secret(config.password_file, "password_file"));
+  options.secret = SHOAL_TRY(read_secret(config.secret_file, "secret_file"));
+  options.ca_file = config.ca_file;
+  options.timeout = config.timeout;
+  return create_webhook_sink(std::move(options));
+}
+
+Made make_nats(const SinkConfig& config) {
+  NatsSinkOptions options;
+  options.url = config.url;
+  options.subject = config.topic;
+  options.user = config.user;
+  options.password = SHOAL_TRY(read_secret(config.password_file, "password_file"));
+  options.ca_file = config.ca_file;
+  options.timeout = config.timeout;
+  options.alarms_only = config.alarms_only;
+  return create_nats_sink(std::move(options));
+}
+
+struct Type {
+  std::string_view name;
+  Made (*make)(const SinkConfig&);
+};
+constexpr std::array<Type, 9> kTypes = {{{"jsonl", make_jsonl},
+                                         {"coco", make_coco},
+                                         {"yolo", make_yolo},
+                                         {"mot", make_mot},
+                                         {"video", make_video},
+                                         {"sqlite", make_sqlite},
+                                         {"mqtt", make_mqtt},
+                                         {"webhook", make_webhook},
+                                         {"nats", make_nats}}};
+
+}  // namespace
+
+Result<std::unique_ptr<CameraSink>> make_camera_sink(const SinkConfig& config) {
+  const std::string name = config.name.empty() ? config.type : config.name;
+  for (const Type& type : kTypes) {
+    if (type.name != config.type) continue;
+    auto made = type.make(config);
+    if (made) return made;
+    return Error{made.error().code, fmt::format("sink '{}': {}", name, made.error().message)};
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               fmt::format("sink '{}': type: expected jsonl, coco, yolo, mot, video, sqlite, mqtt, "
+                           "webhook or nats, got '{}'", name, config.type)};
+}
+
+}  // namespace shoal
