@@ -81,10 +81,7 @@ Result<void> read_members(CameraConfig& camera, const json::object& object,
   for (const auto& [key, value] : object) {
     SHOAL_TRY(read_member(camera, std::string_view(key), value));
   }
-  const bool hidden = !known_url.empty() && camera.url != known_url &&
-                      (camera.url == without_secrets(known_url) ||
-                       camera.url == without_password(known_url));
-  if (hidden) camera.url = known_url;
+  camera.url = with_known_password(camera.url, known_url);
   return check_camera(camera);
 }
 
@@ -104,6 +101,11 @@ Result<CameraConfig> camera_from_json(std::string_view body, const CameraConfig&
   if (read) return camera;
   if (camera.name.empty()) return at_place("camera", read.error());
   return at_place(site_label("camera", camera.name, 0), read.error());
+}
+
+std::string with_known_password(const std::string& url, const std::string& known) {
+  const bool hidden = url == without_secrets(known) || url == without_password(known);
+  return hidden ? known : url;
 }
 
 std::string camera_to_json(const CameraConfig& camera, Passwords passwords) {

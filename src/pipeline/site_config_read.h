@@ -26,6 +26,10 @@ enum class Passwords { kHidden, kShown };  // in URLs; hidden ones are "***"
                                                     const CameraConfig& base,
                                                     const std::string& known_url = {});
 
+// `url`, or `known` where `url` is that with its password hidden: what a camera is changed to that
+// was read with Passwords::kHidden, or from a status, and given back.
+[[nodiscard]] std::string with_known_password(const std::string& url, const std::string& known);
+
 // One line: an object with every key, in the order of the file; `conf` is null where not set.
 [[nodiscard]] std::string camera_to_json(const CameraConfig& camera, Passwords passwords);
 
