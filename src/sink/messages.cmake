@@ -5,5 +5,6 @@ target_sources(shoal_sink PRIVATE
   spool_file.cpp spool_folder.cpp webhook_sink.cpp)
 target_link_libraries(shoal_sink PRIVATE ZLIB::ZLIB OpenSSL::Crypto PkgConfig::MOSQUITTO
                                          PkgConfig::CURL PkgConfig::NATS)
-shoal_test(sink_messages SOURCES alarm_spool_test.cpp LINKS shoal_sink)
+shoal_test(sink_messages SOURCES alarm_spool_test.cpp messages_test.cpp
+                         LINKS shoal_sink Boost::json)
 shoal_fuzz(sink spool_file SOURCES spool_file_fuzz.cpp LINKS shoal_sink ZLIB::ZLIB)

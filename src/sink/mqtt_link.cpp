@@ -1,5 +1,5 @@
 // libmosquitto without its thread. After a failure the client is thrown away: what it had not
-// delivered is the spool's (alarms) or lost and counted (results), never sent again behind our back.
+// delivered is the spool's (alarms) or lost and counted (results), never sent again unseen.
 #include "sink/mqtt_link.h"
 
 #include <fmt/format.h>
@@ -145,7 +145,8 @@ Result<void> MqttLink::State::connect() {
   while (!answer_) {
     const int left = milliseconds_until(deadline);
     if (left == 0) return give_up("does not answer");
-    SHOAL_TRY(run_for(left));
+    auto ran = run_for(left);
+    if (!ran && !answer_) return ran;  // with an answer that is no, the answer says more
   }
   if (*answer_ != 0) return give_up(mosquitto_connack_string(*answer_));
   connected_ = true;

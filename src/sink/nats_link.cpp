@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nats/nats.h>
 
+#include <map>
 #include <utility>
 
 #include "core/json_text.h"
@@ -26,6 +27,8 @@ struct FreeMessage {
 };
 using Options = std::unique_ptr<natsOptions, FreeOptions>;
 
+constexpr std::chrono::seconds kAskAgain{30};
+
 // cnats prints what nobody handles.
 void ignore_error(natsConnection*, natsSubscription*, natsStatus, void*) {}
 
@@ -44,11 +47,19 @@ class NatsLink::State {
 
  private:
   enum class Stream : std::uint8_t { kThere, kNone, kUnknown };
+  struct Known {
+    Stream stream = Stream::kUnknown;
+    TimePoint asked{};
+  };
 
   Result<void> connect();
   natsStatus configure(natsOptions* options) const;
-  Result<void> deliver_to_server(const std::string& subject, std::string_view payload);
+  Result<void> deliver_to_stream(const std::string& subject, std::string_view payload,
+                                 const std::string& id);
+  Result<void> deliver_to_server(const std::string& subject, std::string_view payload,
+                                 const std::string& id);
   Stream stream_of(const std::string& subject);
+  Stream ask_for_stream(const std::string& subject);
   Error failure(natsStatus status, std::string_view doing) const;
   Error unavailable(std::string_view why) const;
   void drop();
@@ -56,6 +67,7 @@ class NatsLink::State {
   const NatsLinkOptions options_;
   std::unique_ptr<natsConnection, FreeConnection> connection_;
   std::unique_ptr<jsCtx, FreeStreams> streams_;  // goes before its connection
+  std::map<std::string, Known> known_;          // by subject, of this connection
   ConnectPace pace_;
   std::string why_ = "not connected yet";
 };
@@ -74,6 +86,7 @@ Error NatsLink::State::failure(natsStatus status, std::string_view doing) const 
 }
 
 void NatsLink::State::drop() {
+  known_.clear();
   streams_.reset();
   connection_.reset();
 }
@@ -153,18 +166,27 @@ Result<void> NatsLink::State::publish(const std::string& subject, std::string_vi
   return failure(status, "publishing");
 }
 
-// The server answers a ping after all that came before it.
+// The server answers a ping after all that came before it. A stream that was made a moment ago
+// knows the message by its id as well.
 Result<void> NatsLink::State::deliver_to_server(const std::string& subject,
-                                                std::string_view payload) {
-  SHOAL_TRY(publish(subject, payload));
-  const natsStatus status =
-      natsConnection_FlushTimeout(connection_.get(), options_.timeout.count());
+                                                std::string_view payload,
+                                                const std::string& id) {
+  natsMsg* made = nullptr;
+  natsStatus status = natsMsg_Create(&made, subject.c_str(), nullptr, payload.data(),
+                                     static_cast<int>(payload.size()));
+  const std::unique_ptr<natsMsg, FreeMessage> message(made);
+  if (status == NATS_OK && natsConnection_HasHeaderSupport(connection_.get())) {
+    status = natsMsgHeader_Set(message.get(), "Nats-Msg-Id", id.c_str());
+  }
+  if (status == NATS_OK) status = natsConnection_PublishMsg(connection_.get(), message.get());
+  if (status != NATS_OK) return failure(status, "publishing");
+  status = natsConnection_FlushTimeout(connection_.get(), options_.timeout.count());
   if (status == NATS_OK) return {};
   return failure(status, "flushing");
 }
 
 // Asks JetStream's API which stream takes a subject.
-NatsLink::State::Stream NatsLink::State::stream_of(const std::string& subject) {
+NatsLink::State::Stream NatsLink::State::ask_for_stream(const std::string& subject) {
   fmt::memory_buffer question;
   append_text(question, R"({"subject":)");
   append_json_string(question, subject);
@@ -188,9 +210,19 @@ NatsLink::State::Stream NatsLink::State::stream_of(const std::string& subject) {
   return text.find(R"("total":0)") != std::string_view::npos ? Stream::kNone : Stream::kThere;
 }
 
-Result<void> NatsLink::State::deliver(const std::string& subject, std::string_view payload,
-                                      const std::string& id) {
-  if (!connection_) return unavailable(why_);
+// A stream stays until it does not answer; where there is none, one may be made at any time.
+NatsLink::State::Stream NatsLink::State::stream_of(const std::string& subject) {
+  Known& known = known_[subject];
+  const TimePoint now = Clock::now();
+  if (known.stream == Stream::kUnknown ||
+      (known.stream == Stream::kNone && now - known.asked > kAskAgain)) {
+    known = {ask_for_stream(subject), now};
+  }
+  return known.stream;
+}
+
+Result<void> NatsLink::State::deliver_to_stream(const std::string& subject,
+                                                std::string_view payload, const std::string& id) {
   jsPubOptions options;
   jsPubOptions_Init(&options);
   options.MsgId = id.c_str();
@@ -202,11 +234,17 @@ Result<void> NatsLink::State::deliver(const std::string& subject, std::string_vi
                  static_cast<int>(payload.size()), &options, &code);
   jsPubAck_Destroy(acknowledged);
   if (status == NATS_OK) return {};
-  if (status != NATS_NO_RESPONDERS) return failure(status, "publishing to JetStream");
-  // Nobody took it: there is no stream, or it has no leader just now.
+  known_.erase(subject);
+  return failure(status, "publishing to JetStream");
+}
+
+// Publishing alone does not tell: where somebody listens but no stream does, nobody answers.
+Result<void> NatsLink::State::deliver(const std::string& subject, std::string_view payload,
+                                      const std::string& id) {
+  if (!connection_) return unavailable(why_);
   switch (stream_of(subject)) {
-    case Stream::kNone: return deliver_to_server(subject, payload);
-    case Stream::kThere: return unavailable("the stream does not answer");
+    case Stream::kThere: return deliver_to_stream(subject, payload, id);
+    case Stream::kNone: return deliver_to_server(subject, payload, id);
     case Stream::kUnknown: break;
   }
   return unavailable("JetStream does not say whether a stream takes the alarm");

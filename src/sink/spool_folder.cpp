@@ -1,4 +1,4 @@
-// POSIX: write, fsync, rename, fsync of the folder; the lock is flock's, which ends with the process.
+// POSIX: write, fsync, rename, fsync of the folder; flock's lock ends with the process.
 #include "sink/spool_folder.h"
 
 #include <dirent.h>
