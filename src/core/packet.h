@@ -33,6 +33,7 @@ struct Packet {
   Size size;         // kPixels only
   bool key_frame = true;
   bool hidden = false;  // kVideo: other frames need it, but the container's edit list cuts it out
+  bool damaged = false;  // kVideo: bytes of it, or packets in front of it, got lost on the way
   int orientation = 1;  // kVideo: how to turn the frames upright, as EXIF counts (1 to 8)
   std::optional<std::chrono::nanoseconds> media_time;  // since the stream's start; not pictures
   StreamParameters stream_parameters;                  // kVideo only

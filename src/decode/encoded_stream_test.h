@@ -35,6 +35,8 @@ struct EncodeOptions {
   AVColorRange range = AVCOL_RANGE_UNSPECIFIED;
   int b_frames = 0;
   int group = 12;  // frames from key frame to key frame
+  std::string codec = "libx264";  // libx265, mjpeg
+  std::string codec_options{};  // x264-params or x265-params
   // The colour at a place of a frame: frame, column, row.
   std::function<Yuv(int, int, int)> colour = [](int frame, int, int) {
     return Yuv{60 + 4 * frame};
@@ -74,12 +76,9 @@ inline StreamParameters copy_parameters(const AVCodecParameters& from) {
   return parameters;
 }
 
-// Parameters in front of each key frame, as in a broadcast. Near lossless.
-inline std::vector<Packet> encode(const EncodeOptions& options) {
-  quiet_ffmpeg();
-  std::vector<Packet> packets;
-  const AVCodec* codec = avcodec_find_encoder_by_name("libx264");
-  const AvCodecContext context(avcodec_alloc_context3(codec));
+inline AvCodecContext open_encoder(const EncodeOptions& options) {
+  const AVCodec* codec = avcodec_find_encoder_by_name(options.codec.c_str());
+  AvCodecContext context(avcodec_alloc_context3(codec));
   context->width = options.size.width;
   context->height = options.size.height;
   context->pix_fmt = AV_PIX_FMT_YUV420P;
@@ -89,13 +88,34 @@ inline std::vector<Packet> encode(const EncodeOptions& options) {
   context->thread_count = 1;
   context->colorspace = options.space;
   context->color_range = options.range;
-  av_opt_set(context->priv_data, "qp", "4", 0);
-  av_opt_set(context->priv_data, "forced-idr", "1", 0);
+  if (options.codec == "mjpeg") {
+    context->pix_fmt = AV_PIX_FMT_YUVJ420P;
+    context->flags |= AV_CODEC_FLAG_QSCALE;
+    context->global_quality = 3 * FF_QP2LAMBDA;
+  } else if (options.codec == "libx265") {
+    const std::string quiet = "log-level=none:pools=1:frame-threads=1:qp=8";
+    const std::string& more = options.codec_options;
+    av_opt_set(context->priv_data, "x265-params",
+               (more.empty() ? quiet : quiet + ":" + more).c_str(), 0);
+  } else {
+    av_opt_set(context->priv_data, "qp", "4", 0);
+    av_opt_set(context->priv_data, "forced-idr", "1", 0);
+    av_opt_set(context->priv_data, "x264-params", options.codec_options.c_str(), 0);
+  }
   EXPECT_GE(avcodec_open2(context.get(), codec, nullptr), 0);
+  return context;
+}
+
+// Parameters in front of each key frame, as in a broadcast. Near lossless.
+inline std::vector<Packet> encode(const EncodeOptions& options) {
+  quiet_ffmpeg();
+  std::vector<Packet> packets;
+  const AvCodecContext context = open_encoder(options);
   const AvFrame frame(av_frame_alloc());
   frame->width = options.size.width;
   frame->height = options.size.height;
-  frame->format = AV_PIX_FMT_YUV420P;
+  frame->format = context->pix_fmt;
+  frame->quality = context->global_quality;
   EXPECT_GE(av_frame_get_buffer(frame.get(), 0), 0);
   std::shared_ptr<AVCodecParameters> shared(avcodec_parameters_alloc(), FfmpegFree{});
   EXPECT_GE(avcodec_parameters_from_context(shared.get(), context.get()), 0);

@@ -94,6 +94,9 @@ struct Layout {
 
 Layout layout_of(const AVFrame& source) {
   const auto format = static_cast<AVPixelFormat>(source.format);
+  const AVPixFmtDescriptor* description = av_pix_fmt_desc_get(format);
+  // Grey is copied as it is where nothing is resampled, so it is not stretched here either.
+  if (description != nullptr && description->nb_components <= 2) return {format, true};
   switch (format) {
     case AV_PIX_FMT_YUVJ420P: return {AV_PIX_FMT_YUV420P, true};
     case AV_PIX_FMT_YUVJ422P: return {AV_PIX_FMT_YUV422P, true};
@@ -113,11 +116,14 @@ Error unreadable(AVPixelFormat format) {
 
 }  // namespace
 
-Result<void> FrameConverter::convert(Frame& frame, const AVFrame& source) {
+Result<void> FrameConverter::convert(Frame& frame, const AVFrame& source, Size target) {
   const auto format = static_cast<AVPixelFormat>(source.format);
   const AVPixFmtDescriptor* description = av_pix_fmt_desc_get(format);
   if (description == nullptr || source.width <= 0 || source.height <= 0) return unreadable(format);
-  SHOAL_TRY(prepare_frame(frame, {source.width, source.height}));
+  const Size size{source.width, source.height};
+  const bool resampled = target != Size{} && target != size;
+  SHOAL_TRY(prepare_frame(frame, resampled ? target : size));
+  if (resampled) return scale(frame, source);
   if (format == AV_PIX_FMT_PAL8) {
     copy_palette(frame, source);
     return {};
@@ -140,32 +146,36 @@ Result<void> FrameConverter::convert(Frame& frame, const AVFrame& source) {
   return scale(frame, source);
 }
 
+Result<void> FrameConverter::make_scaler(Size target) {
+  // Plain bicubic lets swscale take its direct YUV to RGB path; the exact flags forbid it.
+  int flags = SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP;
+  if (quality_ == ConvertQuality::kVideo) {
+    flags = target == key_.size ? SWS_BICUBIC : SWS_BILINEAR;
+  }
+  scaler_.reset(sws_getContext(key_.size.width, key_.size.height,
+                               static_cast<AVPixelFormat>(key_.format), target.width,
+                               target.height, AV_PIX_FMT_RGB24, flags, nullptr, nullptr, nullptr));
+  if (!scaler_) return Error{ErrorCode::kOutOfMemory, "no memory for the colour conversion"};
+  constexpr int kUnit = 1 << 16;  // contrast and saturation 1.0
+  sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(key_.matrix), key_.full_range ? 1 : 0,
+                           sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, kUnit, kUnit);
+  return {};
+}
+
 Result<void> FrameConverter::scale(Frame& frame, const AVFrame& source) {
   const Layout layout = layout_of(source);
   if (sws_isSupportedInput(layout.format) == 0) return unreadable(layout.format);
-  const Key key{source.width, source.height, layout.format, matrix_of(source.colorspace),
-                layout.full_range};
+  const Key key{{source.width, source.height}, frame.size, layout.format,
+                matrix_of(source.colorspace), layout.full_range};
   if (!scaler_ || key != key_) {
-    // Plain bicubic lets swscale take its direct YUV to RGB path; the exact flags forbid it.
-    const int flags = quality_ == ConvertQuality::kVideo
-                          ? SWS_BICUBIC
-                          : SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT |
-                                SWS_FULL_CHR_H_INP;
-    scaler_.reset(sws_getContext(source.width, source.height, layout.format, source.width,
-                                 source.height, AV_PIX_FMT_RGB24, flags, nullptr, nullptr,
-                                 nullptr));
-    if (!scaler_) return Error{ErrorCode::kOutOfMemory, "no memory for the colour conversion"};
-    constexpr int kUnit = 1 << 16;  // contrast and saturation 1.0
-    sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(key.matrix),
-                             key.full_range ? 1 : 0, sws_getCoefficients(SWS_CS_DEFAULT), 1, 0,
-                             kUnit, kUnit);
     key_ = key;
+    SHOAL_TRY(make_scaler(key.target));
   }
   std::uint8_t* target[] = {frame.pixels.data()};
   const int pitch[] = {static_cast<int>(frame.pitch_bytes)};
   const int rows = sws_scale(scaler_.get(), source.data, source.linesize, 0, source.height, target,
                              pitch);
-  if (rows != source.height) return Error{ErrorCode::kInternal, "swscale wrote too few rows"};
+  if (rows != frame.size.height) return Error{ErrorCode::kInternal, "swscale wrote too few rows"};
   return {};
 }
 

@@ -22,18 +22,21 @@ class FrameConverter {
   // Sets pixels, size, pitch_bytes and format. Matrix and range are the frame's own; where it
   // declares none, BT.601 limited. 16-bit channels lose the lower byte; alpha is dropped.
   //
+  // With a `target` the picture comes resampled to that size, in the same pass.
+  //
   // Errors   unsupported: a pixel format that swscale does not read; out_of_memory.
   // Cost     allocates only when format or size change.
-  [[nodiscard]] Result<void> convert(Frame& frame, const AVFrame& source);
+  [[nodiscard]] Result<void> convert(Frame& frame, const AVFrame& source, Size target = {});
 
  private:
   [[nodiscard]] Result<void> scale(Frame& frame, const AVFrame& source);
+  [[nodiscard]] Result<void> make_scaler(Size target);
 
   ConvertQuality quality_;
   // What scaler_ was made for.
   struct Key {
-    int width = 0;
-    int height = 0;
+    Size size;
+    Size target;
     int format = -1;
     int matrix = 0;
     bool full_range = false;

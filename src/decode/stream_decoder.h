@@ -36,33 +36,54 @@ struct StreamFrame {
 
 //   decoder.send(packet); while (auto frame = *decoder.next()) if (wanted) decoder.convert(pixels);
 //
+// No frame that was made up, in part or by its references, comes out: a loss that the source or
+// FFmpeg notices ends the stream until the next key frame. (What neither notices, a few changed
+// bits that decode without a contradiction, cannot be told from a picture.)
+//
 // Threads  one caller at a time.
+// Cost     allocates nothing of its own per frame once sizes are known; FFmpeg copies each packet.
 class StreamDecoder {
  public:
   explicit StreamDecoder(std::string name, const StreamDecoderOptions& options = {});
   ~StreamDecoder();
+  StreamDecoder(const StreamDecoder&) = delete;
+  StreamDecoder& operator=(const StreamDecoder&) = delete;
 
-  // Takes a kVideo, kPicture or kPixels packet. Another `stream_parameters` makes a new decoder.
+  // Takes a kVideo, kPicture or kPixels packet; keeps nothing of it. Another `stream_parameters`
+  // makes a new decoder, behind the frames that are still in the old one.
   // What cannot be decoded is counted, not an error.
-  // Errors   unsupported: no decoder for the codec; out_of_memory: also above pixels_max.
+  //
+  // Errors   for each packet for which it holds: unsupported: no decoder for the codec;
+  //          corrupt_input: parameters that the decoder refuses; out_of_memory: also above
+  //          pixels_max; internal: the frames of the packet before were not taken.
   [[nodiscard]] Result<void> send(const Packet& packet);
 
   // The next frame, decoded and not yet converted; empty: wants another packet. After damage no
   // frame is given until the decoder is clean again (a key frame).
+  // Errors   out_of_memory.
   [[nodiscard]] Result<std::optional<StreamFrame>> next();
 
-  // RGB8 pixels, upright, of the frame that next() gave last. With side_max > 0 frames with a
-  // longer side come reduced (Frame::source_size stays whole), in the same pass.
-  // Errors   unsupported: a pixel format without a conversion; out_of_memory.
+  // RGB8 pixels, upright, of the frame that next() gave last; any number of times, until the next
+  // send() or next(). With side_max > 0 frames with a longer side come reduced
+  // (Frame::source_size stays whole), in the same pass. `id` counts the frames of this decoder.
+  // Pixels that are not reduced are VideoDecoder's.
+  //
+  // Errors   unsupported: a pixel format without a conversion; out_of_memory; invalid_argument:
+  //          next() has given no frame.
   [[nodiscard]] Result<void> convert(Frame& frame, int side_max = 0);
 
   // Frames that no other frame needs are not decoded while true: where decoding cannot keep up.
   void skip_unreferenced(bool skip);
-  // As after a new connection: wait for a key frame.
+  // As after a new connection: wait for a key frame. Frames that are inside are dropped.
   void restart();
+  // The end of a file: next() gives the frames that are inside. The next packet begins anew.
+  void finish();
 
+  // Every packet is a frame of its own, which needs no other: packets of frames that nobody wants
+  // need not be sent. False before the first packet.
+  [[nodiscard]] bool is_intra_only() const;
   [[nodiscard]] StreamDecoderCounts counts() const;
-  [[nodiscard]] std::string codec() const;  // "h264"; "" before the first packet
+  [[nodiscard]] std::string codec() const;  // "h264"; "" before the first packet and for pixels
 
  private:
   struct State;

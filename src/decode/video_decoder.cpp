@@ -7,21 +7,11 @@
 
 #include "decode/frame_convert.h"
 #include "decode/orientation.h"
+#include "decode/video_codec.h"
 
 namespace shoal {
-namespace {
-
-constexpr int kNanosecondsPerSecond = 1'000'000'000;
-
-bool is_damaged(const AVFrame& frame) {
-  return frame.decode_error_flags != 0 || (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0;
-}
-
-}  // namespace
-
 struct VideoDecoder::State {
   std::string name;
-  StreamParameters parameters;
   AvCodecContext context;
   AvPacket packet{av_packet_alloc()};
   AvFrame decoded{av_frame_alloc()};
@@ -56,10 +46,7 @@ Result<void> VideoDecoder::State::deliver(Frame& frame) {
   frame.source_size = frame.size;
   frame.stream = stream;
   frame.id = FrameId{number};
-  frame.media_time.reset();
-  if (decoded->best_effort_timestamp != AV_NOPTS_VALUE) {
-    frame.media_time = std::chrono::nanoseconds(decoded->best_effort_timestamp);
-  }
+  frame.media_time = media_time_of(*decoded);
   return {};
 }
 
@@ -79,38 +66,13 @@ VideoDecoder::~VideoDecoder() = default;
 Result<std::unique_ptr<VideoDecoder>> VideoDecoder::create(
     const StreamParameters& stream_parameters, std::string name,
     const VideoDecoderOptions& options) {
-  quiet_ffmpeg();
   auto state = std::make_unique<State>();
   state->name = std::move(name);
-  state->parameters = stream_parameters;
-  if (stream_parameters == nullptr) {
-    return state->error(ErrorCode::kInvalidArgument, "no stream parameters; expected a video's");
-  }
-  const auto& parameters = *static_cast<const AVCodecParameters*>(stream_parameters.get());
-  const std::string codec_name = avcodec_get_name(parameters.codec_id);
-  if (std::int64_t{parameters.width} * parameters.height > options.pixels_max) {
-    return state->error(ErrorCode::kOutOfMemory,
-                        "frames of " + std::to_string(parameters.width) + "x" +
-                            std::to_string(parameters.height) + " pixels; expected at most " +
-                            std::to_string(options.pixels_max) + " pixels");
-  }
-  const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
-  if (codec == nullptr) {
-    return state->error(ErrorCode::kUnsupported, "no decoder for codec " + codec_name);
-  }
-  state->context.reset(avcodec_alloc_context3(codec));
-  if (!state->context || !state->packet || !state->decoded) {
+  state->context = SHOAL_TRY(open_video_codec(
+      stream_parameters, state->name,
+      {.threads = options.threads, .pixels_max = options.pixels_max}));
+  if (!state->packet || !state->decoded) {
     return state->error(ErrorCode::kOutOfMemory, "no memory for a video decoder");
-  }
-  forget_ffmpeg_line();
-  int code = avcodec_parameters_to_context(state->context.get(), &parameters);
-  state->context->thread_count = options.threads;
-  state->context->max_pixels = options.pixels_max;
-  state->context->pkt_timebase = {1, kNanosecondsPerSecond};
-  if (code >= 0) code = avcodec_open2(state->context.get(), codec, nullptr);
-  if (code < 0) {
-    return state->error(ErrorCode::kCorruptInput,
-                        "the " + codec_name + " decoder refuses it: " + describe_ffmpeg(code));
   }
   return std::unique_ptr<VideoDecoder>(new VideoDecoder(std::move(state)));
 }
@@ -126,16 +88,7 @@ Result<void> VideoDecoder::send(const Packet& packet) {
   if (packet.bytes.empty()) return {};  // FFmpeg would take it for the end
   state.stream = packet.stream;
   state.orientation = packet.orientation;
-  // Without a buffer of its own the packet is copied by FFmpeg, with the padding that its bit
-  // readers need. They do not write.
-  state.packet->data = const_cast<std::uint8_t*>(packet.bytes.data());
-  state.packet->size = static_cast<int>(packet.bytes.size());
-  state.packet->flags = (packet.key_frame ? AV_PKT_FLAG_KEY : 0) |
-                        (packet.hidden ? AV_PKT_FLAG_DISCARD : 0);
-  state.packet->pts = packet.media_time ? packet.media_time->count() : AV_NOPTS_VALUE;
-  // Both, because a container without presentation times gives decoding times: FFmpeg takes the
-  // one of the two that rises from frame to frame.
-  state.packet->dts = state.packet->pts;
+  lend(*state.packet, packet);
   const int code = avcodec_send_packet(state.context.get(), state.packet.get());
   av_packet_unref(state.packet.get());
   if (code == AVERROR(EAGAIN)) {

@@ -15,6 +15,8 @@ struct BackoffOptions {
 // The wait before attempt `failures` + 1; `failures` >= 1 in a row. min * 2^(failures - 1), at most
 // max, of which a random half (from `random`, any 64 bits) is taken away: "equal jitter", Brooker,
 // "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
+//
+// Returns  at least 1 ms, whatever the options: nobody reconnects in a tight loop.
 [[nodiscard]] std::chrono::milliseconds backoff(const BackoffOptions& options, int failures,
                                                 std::uint64_t random);
 

@@ -156,6 +156,10 @@ bool is_url(std::string_view spec) {
                      [&](std::string_view scheme) { return spec.starts_with(scheme); });
 }
 
+bool is_device(std::string_view spec) {
+  return spec.starts_with("/dev/video") || spec.starts_with("v4l2:");
+}
+
 bool is_glob(std::string_view spec) {
   return spec.find_first_of("*?[") != std::string_view::npos;
 }

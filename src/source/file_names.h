@@ -20,6 +20,9 @@ enum class FileKind { kPicture, kVideo, kUnknown };
 // "rtsp://...", "http://...": what FFmpeg opens over a network.
 [[nodiscard]] bool is_url(std::string_view spec);
 
+// "/dev/video0" or "v4l2:...": a camera of this machine.
+[[nodiscard]] bool is_device(std::string_view spec);
+
 // Holds *, ? or [.
 [[nodiscard]] bool is_glob(std::string_view spec);
 

@@ -17,8 +17,10 @@ namespace {
 
 constexpr std::size_t kChunkBytes = std::size_t{4} << 20;  // a stop is seen between chunks
 
+constexpr std::chrono::milliseconds kPicturePeriod{40};
+
 bool is_video(const std::string& place) {
-  return is_url(place) || file_kind(place) == FileKind::kVideo;
+  return is_url(place) || is_device(place) || file_kind(place) == FileKind::kVideo;
 }
 
 class Descriptor {
@@ -97,13 +99,32 @@ Result<void> FileSource::open_first() {
 }
 
 Result<void> FileSource::open_video() {
-  video_ = SHOAL_TRY(VideoReader::open(places_[next_], options_, stop_));
+  if (!options_.loop) pacer_.restart();  // its times begin at 0 again
+  video_ = SHOAL_TRY(VideoReader::open(
+      places_[next_], options_,
+      {.stop = stop_,
+       .pacer = pacer_,
+       .begins_at = options_.loop ? offset_ : std::chrono::nanoseconds(0)}));
   live_ = live_ || video_->is_live();
-  if (places_.size() == 1) video_count_ = video_->packet_count();
+  if (places_.size() == 1 && !options_.loop) video_count_ = video_->packet_count();
   return {};
 }
 
+void FileSource::close_video() {
+  if (options_.loop) offset_ = video_->ends_at();
+  video_.reset();
+}
+
+// To the next place; in a loop, to the first again. A round that gave nothing is the last.
+void FileSource::go_on() {
+  ++next_;
+  if (next_ < places_.size() || !options_.loop || round_ == 0) return;
+  next_ = 0;
+  round_ = 0;
+}
+
 std::optional<std::uint64_t> FileSource::item_count() const {
+  if (options_.loop) return std::nullopt;
   return all_pictures_ ? std::optional<std::uint64_t>(places_.size()) : video_count_;
 }
 
@@ -114,14 +135,24 @@ std::optional<VideoFormat> FileSource::video_format() const {
 Result<bool> FileSource::read_picture(Packet& packet) {
   packet.kind = PacketKind::kPicture;
   packet.stream = options_.stream;
-  packet.frame = FrameId{pictures_++};
+  packet.frame = FrameId{pictures_};
   packet.size = {};
   packet.key_frame = true;
   packet.hidden = false;
+  packet.damaged = false;
   packet.orientation = 1;
   packet.media_time.reset();
   packet.stream_parameters.reset();
-  SHOAL_TRY(read_whole(packet.bytes, places_[next_++], options_.file_bytes_max, stop_));
+  const std::string& place = places_[next_];
+  if (options_.pace == Pace::kLive) {
+    if (!pacer_.wait_for(offset_)) return Error{ErrorCode::kCancelled, place + ": stopped"};
+    offset_ += kPicturePeriod;
+  }
+  ++pictures_;
+  auto read = read_whole(packet.bytes, place, options_.file_bytes_max, stop_);
+  if (read) ++round_;
+  go_on();
+  if (!read) return std::move(read).error();
   return true;
 }
 
@@ -132,15 +163,18 @@ Result<bool> FileSource::next(Packet& packet) {
     if (!is_video(places_[next_])) return read_picture(packet);
     if (video_ == nullptr) {
       if (auto opened = open_video(); !opened) {
-        if (!stop_.requested()) ++next_;
+        if (!stop_.requested()) go_on();
         return std::move(opened).error();
       }
     }
     auto read = video_->next(packet);
-    if (read && *read) return true;
+    if (read && *read) {
+      ++round_;
+      return true;
+    }
     if (!stop_.requested()) {
-      video_.reset();
-      ++next_;
+      close_video();
+      go_on();
     }
     if (!read) return read;
   }

@@ -32,6 +32,8 @@ class FileSource final : public Source {
 
  private:
   Result<void> open_video();
+  void close_video();
+  void go_on();
   Result<bool> read_picture(Packet& packet);
 
   std::string name_;
@@ -41,7 +43,10 @@ class FileSource final : public Source {
   bool live_ = false;           // a place that is a camera has been opened
   std::size_t next_ = 0;        // into places_; stays on a video until its end
   std::uint64_t pictures_ = 0;  // read so far
+  std::uint64_t round_ = 0;     // items of this round of a loop
+  std::chrono::nanoseconds offset_{};  // media time at which the next video of a loop begins
   StopSignal stop_;
+  Pacer pacer_{stop_};
   std::unique_ptr<VideoReader> video_;
   std::optional<std::uint64_t> video_count_;  // of the only video
 };

@@ -26,7 +26,7 @@ bool exists(const std::string& path) {
 
 // A file, folder, glob or URL. An existing path goes before a glob: "img[1].jpg" is a file name.
 Result<Places> places_of(const std::string& spec, const SourceOptions& options) {
-  if (is_url(spec)) return Places{spec};
+  if (is_url(spec) || is_device(spec)) return Places{spec};
   std::error_code ignored;
   if (fs::is_directory(spec, ignored)) return list_directory(spec, options.recursive);
   if (!exists(spec) && is_glob(spec)) return expand_glob(spec);
@@ -44,7 +44,7 @@ std::string_view trimmed(std::string_view line) {
 // Absolute, or below the list's folder, or below the working directory.
 std::string resolved(const std::string& folder, std::string_view line) {
   const std::string typed(line);
-  if (is_url(typed) || typed.starts_with('/') || folder.empty()) return typed;
+  if (is_url(typed) || is_device(typed) || typed.starts_with('/') || folder.empty()) return typed;
   std::string beside = folder + "/" + (typed.starts_with("./") ? typed.substr(2) : typed);
   const auto names_something = [](const std::string& path) {
     return exists(path) || (is_glob(path) && expand_glob(path));
@@ -106,7 +106,8 @@ Result<std::unique_ptr<Source>> open_source(std::string_view spec, const SourceO
   Places places = SHOAL_TRY(list ? read_list(path, options) : places_of(path, options));
   const bool single = !list && places.size() == 1;
   auto source = std::make_unique<FileSource>(std::string(spec), std::move(places), options);
-  if (single) SHOAL_TRY(source->open_first());
+  const bool later = options.open_later && single && (is_url(path) || is_device(path));
+  if (single && !later) SHOAL_TRY(source->open_first());
   return std::unique_ptr<Source>(std::move(source));
 }
 

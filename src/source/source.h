@@ -17,7 +17,12 @@ namespace shoal {
 
 enum class Pace : std::uint8_t {
   kFast,  // as fast as the reader takes it: files for results
-  kLive,  // a file plays at its own speed: files that stand in for a camera
+  kLive,  // a file plays at its own speed: files that stand in for a camera; pictures 25 a second
+};
+
+enum class RtspTransport : std::uint8_t {
+  kTcp,  // within RTSP's own connection: nothing gets lost
+  kUdp,  // a lost packet costs the frames up to the next key frame
 };
 
 struct SourceOptions {
@@ -27,6 +32,10 @@ struct SourceOptions {
   std::chrono::milliseconds read_timeout{10'000};     // longest silence of a URL after that
   std::size_t file_bytes_max = std::size_t{512} << 20;  // a larger picture file is an error
   StreamId stream{};                                    // written into every packet
+  RtspTransport transport = RtspTransport::kTcp;        // of rtsp:// alone
+  bool loop = false;  // files start again at their end; media times keep rising
+  bool open_later = false;  // URLs and devices are opened by the first next(), not by open_source:
+                            // so that request_stop ends that, too
 };
 
 // What has to be known to write an annotated video of the same shape.
@@ -55,7 +64,12 @@ class Source {
   //          cancelled (after request_stop).
   // Videos   packets of one video share one `stream_parameters` pointer; another pointer means
   //          another video: drain the decoder of the old one first. A video that ends in the
-  //          middle of a packet gives its whole packets, then one corrupt_input error.
+  //          middle of a packet gives its whole packets, then one corrupt_input error; in a loop
+  //          it just starts again. Each round of a loop has its own pointer and begins with a key
+  //          frame.
+  // Times    media_time is the container's or RTP's, from 0 at the first packet. RTCP sender
+  //          reports, which tell the camera's wall clock, are not used: cameras' clocks lie.
+  //          Streams that carry no times (HTTP MJPEG, raw H.264) get the time of arrival.
   // Cost     blocks on disk, network or pace; no allocation once the buffers have grown, except
   //          what FFmpeg does inside.
   [[nodiscard]] virtual Result<bool> next(Packet& packet) = 0;
@@ -81,6 +95,7 @@ class Source {
 //
 //   synthetic:pcb?size=1280x720&fps=25&seed=1&frames=500&defects=4&pace=live   (synthetic.h)
 //   rtsp:// rtsps:// rtmp:// http:// https:// tcp:// udp://    a video or camera, through FFmpeg
+//   /dev/video0  v4l2:/dev/video0?size=1280x720&fps=25&format=mjpeg     a camera of this machine
 //   file:PATH        what PATH names
 //   DIRECTORY        its pictures and videos in natural order (img2 before img10)
 //   photos/*.jpg     a glob: * ? [a-z], and ** for any number of folders; natural order
@@ -90,7 +105,8 @@ class Source {
 //   FILE             a video where the suffix says so, else a picture
 //
 // Errors   not_found: nothing there, a glob without matches, a directory without pictures;
-//          invalid_argument: a malformed synthetic specification (with a suggestion);
+//          invalid_argument: a malformed synthetic or v4l2 specification (with a suggestion), a
+//          device that is none; unsupported: a device that is no camera;
 //          unavailable, deadline_exceeded: a URL that does not answer. A missing single file is an
 //          error here; a missing line of a list is an error of that item, from next().
 // Cost     lists directories (about 1 us a file); opens URLs and single videos; reads no pictures.

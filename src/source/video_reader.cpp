@@ -11,12 +11,20 @@ extern "C" {
 #include <system_error>
 #include <utility>
 
+#include "source/device_input.h"
 #include "source/file_names.h"
 
 namespace shoal {
 namespace {
 
 constexpr AVRational kNanoseconds = {1, 1'000'000'000};
+constexpr std::int64_t kPacketBytesMax = std::int64_t{64} << 20;  // over a network
+constexpr std::chrono::milliseconds kDevicePoll{2};
+constexpr std::chrono::nanoseconds kUnknownDuration = std::chrono::milliseconds(40);
+// What a server may make the reader open besides itself (redirections, playlists): never a file.
+constexpr const char* kProtocols =
+    "http,https,httpproxy,tcp,tls,udp,udplite,rtp,rtsp,rtmp,rtmps,rtmpt,rtmpe,ffrtmphttp,"
+    "ffrtmpcrypt,srt,crypto";
 
 // How the display matrix turns the stored picture, as EXIF's orientation. x' = a x + c y and
 // y' = b x + d y, with a, b, c, d at places 0, 1, 3 and 4; only quarter turns and mirrors count.
@@ -45,6 +53,30 @@ bool is_live_scheme(const std::string& place) {
   return is_url(place) && !place.starts_with("http");
 }
 
+// Streams without times of their own; libavformat counts 25 frames a second for them.
+bool carries_no_times(const AVInputFormat& format) {
+  return (format.flags & AVFMT_NOTIMESTAMPS) != 0 || std::string_view(format.name) == "mpjpeg";
+}
+
+// For what is live by its scheme: nothing is gained by reading for seconds to estimate a rate.
+void set_live_options(AVDictionary*& settings) {
+  av_dict_set(&settings, "fpsprobesize", "0", 0);
+  av_dict_set_int(&settings, "analyzeduration", 1'000'000, 0);  // us
+}
+
+void set_rtsp_options(AVDictionary*& settings, RtspTransport transport) {
+  const bool udp = transport == RtspTransport::kUdp;
+  av_dict_set(&settings, "rtsp_transport", udp ? "udp" : "tcp", 0);
+  // No sound and no metadata: less to carry, and with a single stream libavformat takes times from
+  // RTP alone instead of from the sender reports.
+  av_dict_set(&settings, "allowed_media_types", "video", 0);
+  if (!udp) return;
+  // A key frame of 4K comes as a burst of a thousand packets; the kernel may grant less.
+  av_dict_set_int(&settings, "buffer_size", std::int64_t{4} << 20, 0);
+  av_dict_set_int(&settings, "reorder_queue_size", 1000, 0);  // packets
+  av_dict_set_int(&settings, "max_delay", 200'000, 0);        // us until a gap counts as a loss
+}
+
 std::string seconds(std::chrono::milliseconds time) {
   const auto count = time.count();
   return count % 1000 == 0 ? std::to_string(count / 1000) + " s" : std::to_string(count) + " ms";
@@ -63,19 +95,30 @@ std::string without_password(const std::string& url) {
   return url.substr(0, colon) + ":***" + url.substr(at);
 }
 
-VideoReader::VideoReader(const std::string& place, const SourceOptions& options, StopSignal& stop)
+VideoReader::VideoReader(const std::string& place, const SourceOptions& options,
+                         const Playback& playback)
     : name_(without_password(place)),
       remote_(is_url(place)),
-      paced_(options.pace == Pace::kLive && !remote_),
+      device_(is_device(place)),
+      paced_(options.pace == Pace::kLive && !remote_ && !device_),
+      loop_(options.loop),
+      joining_(playback.begins_at.count() > 0),
       stream_id_(options.stream),
       read_timeout_(options.read_timeout),
-      stop_(stop),
-      pacer_(stop) {}
+      stop_(playback.stop),
+      pacer_(playback.pacer),
+      begins_at_(playback.begins_at),
+      ends_at_(playback.begins_at) {}
 
 int VideoReader::interrupted(void* reader) {
-  const auto& self = *static_cast<const VideoReader*>(reader);
+  auto& self = *static_cast<VideoReader*>(reader);
   const bool late = self.deadline_ && Clock::now() > *self.deadline_;
-  return late || self.stop_.requested() ? 1 : 0;
+  // A server that sends one picture without an end must not fill the memory until the deadline.
+  AVIOContext* stream = self.remote_ && self.input_ ? self.input_->pb : nullptr;
+  if (stream != nullptr && avio_tell(stream) - self.read_from_ > kPacketBytesMax) {
+    self.overlong_ = true;
+  }
+  return late || self.overlong_ || self.stop_.requested() ? 1 : 0;
 }
 
 Error VideoReader::failure(int code, std::chrono::milliseconds timeout,
@@ -84,6 +127,10 @@ Error VideoReader::failure(int code, std::chrono::milliseconds timeout,
     return Error{kind, name_ + ": " + message};
   };
   if (stop_.requested()) return error(ErrorCode::kCancelled, "stopped");
+  if (overlong_) {
+    return error(ErrorCode::kCorruptInput, "a packet of more than " +
+                                               std::to_string(kPacketBytesMax >> 20) + " MiB");
+  }
   // FFmpeg may answer with the interruption only at the call after the one that it ended, and the
   // RTSP client answers with another code.
   if (code == AVERROR_EXIT || code == AVERROR(ETIMEDOUT) ||
@@ -108,13 +155,13 @@ Error VideoReader::failure(int code, std::chrono::milliseconds timeout,
 
 Result<std::unique_ptr<VideoReader>> VideoReader::open(const std::string& place,
                                                        const SourceOptions& options,
-                                                       StopSignal& stop) {
+                                                       const Playback& playback) {
   quiet_ffmpeg();
-  std::unique_ptr<VideoReader> reader(new VideoReader(place, options, stop));
+  std::unique_ptr<VideoReader> reader(new VideoReader(place, options, playback));
   if (!reader->packet_) {
     return Error{ErrorCode::kOutOfMemory, reader->name_ + ": no memory for a reader"};
   }
-  if (!reader->remote_) {
+  if (!reader->remote_ && !reader->device_) {
     std::error_code error;
     const auto bytes = std::filesystem::file_size(place, error);
     if (!error && bytes == 0) {
@@ -128,27 +175,57 @@ Result<std::unique_ptr<VideoReader>> VideoReader::open(const std::string& place,
 }
 
 Result<void> VideoReader::connect(const std::string& place, const SourceOptions& options) {
+  if (remote_ || device_) deadline_ = Clock::now() + options.connect_timeout;
+  if (device_) {
+    const DeviceSpec device = SHOAL_TRY(parse_device(place));
+    input_ = SHOAL_TRY(open_device(device, {&VideoReader::interrupted, this}));
+    live_ = true;
+    return {};  // the driver has said all there is to know
+  }
   AVFormatContext* input = avformat_alloc_context();
   if (input == nullptr) return Error{ErrorCode::kOutOfMemory, name_ + ": no memory for a reader"};
   input->interrupt_callback = {&VideoReader::interrupted, this};
-  if (remote_) deadline_ = Clock::now() + options.connect_timeout;
   AVDictionary* settings = nullptr;
-  // Over UDP, the default, a lost packet smears the picture until the next key frame.
-  if (place.starts_with("rtsp")) av_dict_set(&settings, "rtsp_transport", "tcp", 0);
+  if (remote_) av_dict_set(&settings, "protocol_whitelist", kProtocols, 0);
+  if (is_live_scheme(place)) set_live_options(settings);
+  const bool is_rtsp = place.starts_with("rtsp");
+  if (is_rtsp) set_rtsp_options(settings, options.transport);
   forget_ffmpeg_line();
   // "file:" keeps a path with a colon in it from being taken for a URL.
   const std::string address = remote_ ? place : "file:" + place;
-  int code = avformat_open_input(&input, address.c_str(), nullptr, &settings);
+  const int code = avformat_open_input(&input, address.c_str(), nullptr, &settings);
   av_dict_free(&settings);
   if (code < 0) return failure(code, options.connect_timeout, "connect_timeout");
   input_.reset(input);
-  code = avformat_find_stream_info(input, nullptr);
+  // RTSP's description names the codec. Probing would read on to a key frame, which may be ten
+  // seconds away, and then hand all of that out at once with the first packet's time wrong.
+  if (is_rtsp) {
+    live_ = true;
+    deadline_.reset();
+    (void)take_lost_packets();
+    return {};
+  }
+  return probe(options);
+}
+
+Result<void> VideoReader::probe(const SourceOptions& options) {
+  // Over HTTP what has neither a duration nor a length is a camera. Its rate is nobody's business,
+  // and at a picture a second 20 of them would be a long time to wait for.
+  const bool endless = input_->duration == AV_NOPTS_VALUE &&
+                       (input_->pb == nullptr || avio_size(input_->pb) <= 0);
+  if (remote_ && endless) input_->fps_probe_size = 0;
+  const int code = avformat_find_stream_info(input_.get(), nullptr);
   const bool stopped = interrupted(this) != 0;
   if (code < 0 || stopped) {
     return failure(stopped ? AVERROR_EXIT : code, options.connect_timeout, "connect_timeout");
   }
+  const bool still_endless = input_->duration == AV_NOPTS_VALUE &&
+                             (input_->pb == nullptr || avio_size(input_->pb) <= 0);
+  live_ = is_live_scheme(name_) || (remote_ && still_endless);
+  untimed_ = live_ && carries_no_times(*input_->iformat);
   ended_early_ = says_cut_off(ffmpeg_line());
   deadline_.reset();
+  (void)take_lost_packets();
   return {};
 }
 
@@ -165,10 +242,6 @@ Result<void> VideoReader::choose_stream() {
   stream_ = input_->streams[index];
   start_ = stream_->start_time;
   orientation_ = orientation_of(*stream_);
-  // Over HTTP what has neither a duration nor a length is a camera.
-  const bool endless = input_->duration == AV_NOPTS_VALUE &&
-                       (input_->pb == nullptr || avio_size(input_->pb) <= 0);
-  live_ = is_live_scheme(name_) || (remote_ && endless);
   std::shared_ptr<AVCodecParameters> parameters(avcodec_parameters_alloc(), FfmpegFree{});
   if (!parameters || avcodec_parameters_copy(parameters.get(), stream_->codecpar) < 0) {
     return Error{ErrorCode::kOutOfMemory, name_ + ": no memory for stream parameters"};
@@ -195,7 +268,18 @@ VideoFormat VideoReader::format() const {
 
 std::optional<std::chrono::nanoseconds> VideoReader::since_start(std::int64_t time) const {
   if (time == AV_NOPTS_VALUE || start_ == AV_NOPTS_VALUE) return std::nullopt;
-  return std::chrono::nanoseconds(av_rescale_q(time - start_, stream_->time_base, kNanoseconds));
+  return begins_at_ +
+         std::chrono::nanoseconds(av_rescale_q(time - start_, stream_->time_base, kNanoseconds));
+}
+
+std::chrono::nanoseconds VideoReader::duration_of_frame() const {
+  if (packet_->duration > 0) {
+    return std::chrono::nanoseconds(
+        av_rescale_q(packet_->duration, stream_->time_base, kNanoseconds));
+  }
+  const double rate = format().frames_per_second;
+  return rate > 0 ? std::chrono::nanoseconds(static_cast<std::int64_t>(1e9 / rate))
+                  : kUnknownDuration;
 }
 
 void VideoReader::fill(Packet& packet) {
@@ -209,8 +293,22 @@ void VideoReader::fill(Packet& packet) {
   packet.size = {};
   packet.key_frame = (packet_->flags & AV_PKT_FLAG_KEY) != 0;
   packet.hidden = (packet_->flags & AV_PKT_FLAG_DISCARD) != 0;
+  const bool lost = take_lost_packets();
+  // What is lost belongs to this packet or to the next one: libavformat's parser hands a frame out
+  // when it sees the one behind it.
+  packet.damaged = (packet_->flags & AV_PKT_FLAG_CORRUPT) != 0 || lost || lost_before_;
+  lost_before_ = lost;
   packet.orientation = orientation_;
-  packet.media_time = since_start(packet_->pts != AV_NOPTS_VALUE ? packet_->pts : packet_->dts);
+  if (untimed_) {
+    const TimePoint now = Clock::now();
+    if (!first_arrival_) first_arrival_ = now;
+    packet.media_time = begins_at_ + (now - *first_arrival_);
+  } else {
+    packet.media_time = since_start(packet_->pts != AV_NOPTS_VALUE ? packet_->pts : packet_->dts);
+  }
+  if (packet.media_time) {
+    ends_at_ = std::max(ends_at_, *packet.media_time + duration_of_frame());
+  }
   packet.stream_parameters = parameters_;
   ++packets_;
 }
@@ -236,7 +334,7 @@ Result<bool> VideoReader::finish() {
   if (packets_ == 0) {
     return Error{ErrorCode::kCorruptInput, name_ + ": the video holds no frames"};
   }
-  if (!is_cut_off()) return false;
+  if (loop_ || !is_cut_off()) return false;
   const auto expected = packet_count();
   std::string message = name_ + ": the video ends in the middle of a packet, after " +
                         std::to_string(packets_) + " whole ones";
@@ -246,11 +344,24 @@ Result<bool> VideoReader::finish() {
   return Error{ErrorCode::kCorruptInput, std::move(message)};
 }
 
-Result<bool> VideoReader::next(Packet& packet) {
-  while (!finished_) {
-    if (remote_) deadline_ = Clock::now() + read_timeout_;
+// av_read_frame; the wait for a device, which is asked again and again, is ours.
+int VideoReader::read_frame() {
+  if (remote_ && input_->pb != nullptr) read_from_ = avio_tell(input_->pb);
+  for (;;) {
     forget_ffmpeg_line();
     const int code = av_read_frame(input_.get(), packet_.get());
+    if (!device_ || code != AVERROR(EAGAIN)) return code;
+    if (interrupted(this) != 0 || !stop_.wait_until(Clock::now() + kDevicePoll)) {
+      return AVERROR_EXIT;
+    }
+  }
+}
+
+Result<bool> VideoReader::next(Packet& packet) {
+  // For the whole call: sound that goes on does not hide that the picture has stopped.
+  if (remote_ || device_) deadline_ = Clock::now() + read_timeout_;
+  while (!finished_) {
+    const int code = read_frame();
     ended_early_ = ended_early_ || says_cut_off(ffmpeg_line());
     if (code == AVERROR_EOF && !stop_.requested()) return finish();
     if (code < 0) {
@@ -267,10 +378,12 @@ Result<bool> VideoReader::next(Packet& packet) {
       ended_early_ = true;
       return finish();
     }
-    if (!ours) {
+    const bool too_early = joining_ && (packet_->flags & AV_PKT_FLAG_KEY) == 0;
+    if (!ours || too_early) {
       av_packet_unref(packet_.get());
       continue;
     }
+    joining_ = false;
     fill(packet);
     const auto due = since_start(packet_->dts != AV_NOPTS_VALUE ? packet_->dts : packet_->pts);
     av_packet_unref(packet_.get());
