@@ -2,6 +2,7 @@
 again: mosquitto, nats-server, an HTTP server; and the sender that is tested, tools/send_alarms."""
 
 import asyncio
+import contextlib
 import http.server
 import json
 import os
@@ -160,6 +161,7 @@ class HttpReceiver:
         self.requests = []
         self.answer = lambda request: (204, {})
         self.server = None
+        self.connections = set()
 
     def __enter__(self):
         self.start()
@@ -179,6 +181,14 @@ class HttpReceiver:
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def setup(self):
+                super().setup()
+                receiver.connections.add(self.connection)
+
+            def finish(self):
+                receiver.connections.discard(self.connection)
+                super().finish()
+
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 request = (self.path, dict(self.headers), body)
@@ -196,6 +206,7 @@ class HttpReceiver:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # connections that the test cut
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
 
@@ -204,6 +215,10 @@ class HttpReceiver:
         self.server.server_close()
         self.thread.join(PATIENCE)
         self.server = None
+        for connection in list(self.connections):  # those that were kept alive end as well
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        wait_until(lambda: not self.connections, "connections to end")
 
     def objects(self):
         return [json.loads(body) for _, _, body in list(self.requests)]

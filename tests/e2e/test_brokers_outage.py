@@ -2,6 +2,7 @@
 SIGKILL and started again; every alarm arrives, in order, once or again with the same id."""
 
 import signal
+import time
 
 import pytest
 from brokers import (HttpReceiver, Mosquitto, MqttListener, NatsServer, Sender, alarm_ids,
@@ -82,6 +83,26 @@ def test_webhook_every_alarm_arrives_after_an_outage_and_kills(tmp_path):
     with HttpReceiver() as receiver:
         outage(tmp_path / "spool", ("--webhook", receiver.url), receiver.stop, receiver.start,
                lambda: [alarm["id"] for alarm in receiver.objects()])
+
+
+@pytest.mark.slow
+def test_a_broker_that_is_away_for_two_minutes_gets_every_alarm(tmp_path):
+    with Mosquitto(tmp_path / "broker") as broker, \
+            MqttListener(broker.port, "shoal/alarms") as listener:
+        sender = Sender("--spool", tmp_path / "spool", "--count", 300, "--every", 500,
+                        "--bytes", 20000, "--results", 5, "--retry-max", 15000,
+                        "--mqtt", f"mqtt://127.0.0.1:{broker.port}")
+        wait_until(lambda: len(listener.messages) >= 10, "the first alarms")
+        broker.stop()
+        time.sleep(120)
+        broker.start()
+        sender.process.wait(300)
+        sender.wait()
+        wait_until(lambda: len({alarm["id"] for alarm in listener.objects("shoal/alarms")}) == 300,
+                   "all alarms")
+        arrived = [alarm["id"] for alarm in listener.objects("shoal/alarms")]
+        assert first_arrivals(arrived) == alarm_ids(1, 300)
+        print(f"{len(arrived)} messages for 300 alarms; {sender.summary}")
 
 
 def test_one_that_is_away_holds_up_no_other(tmp_path):
