@@ -48,11 +48,17 @@ class AlarmItem {
   private async load(path: string, session: Session): Promise<void> {
     try {
       this.url = await session.media(path);
-      if (this.closed) this.close();
-      else this.image.src = this.url;
+      if (this.closed) return this.close();
+      this.image.addEventListener("error", () => this.noPicture());
+      this.image.src = this.url;
     } catch {
-      this.image.replaceWith(icon(kIcons.bell)); // gone with the oldest recordings
+      this.noPicture();
     }
+  }
+
+  // It went with the oldest recordings.
+  private noPicture(): void {
+    this.image.replaceWith(icon(kIcons.bell));
   }
 }
 

@@ -9,18 +9,26 @@ export interface Cover {
   why: string;
 }
 
+// The reason without the address that the tile's camera has anyway.
+function whyOf(camera: CameraStatus): string {
+  const why = camera.error ?? "";
+  return why.startsWith(`${camera.url}: `) ? why.slice(camera.url.length + 2) : why;
+}
+
 // What stands in place of the live picture; null while one is due.
 export function coverOf(camera: CameraStatus, now: number): Cover | null {
   const since = clock(camera.since, now);
-  const why = camera.error ?? "";
+  const why = whyOf(camera);
+  const attempt = camera.attempts > 1 ? ` (failed ${camera.attempts} times)` : "";
   switch (camera.state) {
     case "running":
       return null;
     case "connecting":
+      // Again, after a failure: still the same loss, so that the tile does not flicker.
+      if (camera.attempts > 0) return { head: `No picture since ${since}`, next: `Trying again now${attempt}`, why };
       return { head: `Connecting since ${since}`, next: "", why };
     case "waiting": {
       const left = camera.retry_at === null ? NaN : (Date.parse(camera.retry_at) - now) / 1000;
-      const attempt = camera.attempts > 1 ? ` (failed ${camera.attempts} times)` : "";
       const next = Number.isNaN(left) ? "" : left <= 0 ? `Trying again now${attempt}`
         : `Tries again in ${wholeSeconds(left)}${attempt}`;
       return { head: `No picture since ${since}`, next, why };

@@ -1,5 +1,5 @@
 // When a curve turns red, and why, in one sentence. Pure; the thresholds stand in docs/dashboard.md.
-import { bytes, count, plural, rate } from "./format";
+import { bytes, count, percent, plural, rate } from "./format";
 import type { Point } from "./history";
 
 export type Curve = "images" | "latency" | "batch" | "memory";
@@ -22,6 +22,15 @@ function lanes(point: Point): string {
                              : `all ${plural(point.lanes, "lane")} busy`;
 }
 
+// Why images are late or few, as far as the scheduler's figures tell.
+function load(point: Point): string {
+  if (point.waiting > 0) return `${count(point.waiting)} wait, ${lanes(point)}`;
+  if (point.idleLanes === 0 && point.lanes > 0) {
+    return `${lanes(point)}, CPU ${percent(point.cpu)}: this is what the machine can do`;
+  }
+  return `nothing waits, ${lanes(point)}: cameras or decoding are slow`;
+}
+
 function imagesReason(points: readonly Point[], recent: readonly Point[]): string | null {
   const now = recent.at(-1)!;
   if (recent.length >= 5 && now.running > 0 && recent.every(({ images }) => images === 0)) {
@@ -33,8 +42,7 @@ function imagesReason(points: readonly Point[], recent: readonly Point[]): strin
   if (usual < 1 || current >= usual / 2) return null;
   const most = points.reduce((sofar, point) => Math.max(sofar, point.running), 0);
   const why = now.running < most ? `${now.running} of ${most} cameras still run`
-    : now.waiting > 0 ? `${count(now.waiting)} wait, ${lanes(now)}`
-    : `cameras send less: nothing waits, ${lanes(now)}`;
+    : load(now);
   return `fell to ${rate(current)} from ${rate(usual)}/s: ${why}`;
 }
 
@@ -42,9 +50,7 @@ function latencyReason(recent: readonly Point[]): string | null {
   const now = recent.at(-1)!;
   const p99 = mean(recent, (point) => point.p99);
   if (p99 <= kLatencyLimit) return null;
-  const why = now.waiting > 0 ? `${count(now.waiting)} wait, ${lanes(now)}`
-    : "nothing waits: decoding or the network itself is slow";
-  return `p99 above ${kLatencyLimit} ms: ${why}`;
+  return `p99 above ${kLatencyLimit} ms: ${load(now)}`;
 }
 
 function batchReason(recent: readonly Point[]): string | null {

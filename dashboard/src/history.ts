@@ -24,6 +24,7 @@ export interface Point {
   idleLanes: number;
   lanes: number;
   running: number; // cameras
+  cpu: number; // share of the processor
 }
 
 export function pointOf(site: Site, running: number): Point {
@@ -42,6 +43,7 @@ export function pointOf(site: Site, running: number): Point {
     idleLanes: sum((model) => model.idle_lanes),
     lanes: sum((model) => model.lanes),
     running,
+    cpu: site.cpu_share,
   };
 }
 

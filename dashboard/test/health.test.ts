@@ -5,7 +5,7 @@ import type { Point } from "../src/history";
 
 const calm: Omit<Point, "time"> = {
   images: 40, p50: 40, p99: 90, batch: 3.4, batchMax: 8, memory: 3e8, memoryLimit: 8e9, waiting: 0,
-  idleLanes: 1, lanes: 2, running: 4,
+  idleLanes: 1, lanes: 2, running: 4, cpu: 0.9,
 };
 
 function run(seconds: number, change: (second: number) => Partial<Point> = () => ({})): Point[] {
@@ -42,7 +42,8 @@ describe("a curve's reason", () => {
   it("slow answers", () => {
     expect(reasonFor("latency", late(50, { p99: 900, waiting: 12, idleLanes: 0 })))
       .toMatch(/p99 above 500 ms: 12 wait, all 2 lanes busy/);
-    expect(reasonFor("latency", late(50, { p99: 900 }))).toMatch(/nothing waits/);
+    expect(reasonFor("latency", late(50, { p99: 900, idleLanes: 0, cpu: 1 }))).toMatch(/all 2 lanes busy, CPU 100 %/);
+    expect(reasonFor("latency", late(50, { p99: 900 }))).toMatch(/nothing waits, 1 of 2 lanes idle/);
   });
 
   it("starved batches, or more than the network can do", () => {

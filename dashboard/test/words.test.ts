@@ -29,6 +29,17 @@ describe("a camera's words", () => {
     expect(tileLabel(dead, now)).toContain("connection refused");
   });
 
+  it("a new attempt at a dead one is still the same loss", () => {
+    expect(coverOf({ ...dead, state: "connecting", retry_at: null }, now)).toEqual({
+      head: expect.stringMatching(/^No picture since/), next: "Trying again now (failed 3 times)",
+      why: "connection refused" });
+  });
+
+  it("a reason does not repeat the camera's address", () => {
+    const url = "rtsp://me:***@10.0.0.5/1";
+    expect(coverOf({ ...dead, url, error: `${url}: no answer` }, now)?.why).toBe("no answer");
+  });
+
   it("each other state has its own", () => {
     for (const state of ["connecting", "paused", "ended"] as const) {
       expect(coverOf({ ...camera, state }, now)?.head.toLowerCase()).toContain(state);
