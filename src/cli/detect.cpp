@@ -1,6 +1,7 @@
 // `shoal detect`: inputs to boxes, through the sinks that were asked for.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "sink/annotated_sink.h"
 #include "sink/coco_sink.h"
 #include "sink/jsonl_sink.h"
+#include "sink/mot_sink.h"
 #include "sink/yolo_txt_sink.h"
 
 namespace shoal {
@@ -33,6 +35,8 @@ struct DetectArguments {
   std::string txt;
   bool save_conf = false;
   std::string save;
+  bool track = false;
+  std::string mot;
   std::string summary;
   bool quiet = false;
 };
@@ -67,6 +71,9 @@ Result<Sinks> open_sinks(const DetectArguments& arguments,
     sinks.push_back(SHOAL_TRY(create_yolo_txt_sink({.directory = arguments.txt,
                                                     .save_conf = arguments.save_conf})));
   }
+  if (!arguments.mot.empty()) {
+    sinks.push_back(SHOAL_TRY(create_mot_sink({.path = arguments.mot})));
+  }
   if (!arguments.save.empty()) {
     sinks.push_back(SHOAL_TRY(create_annotated_sink(
         {.directory = arguments.save, .class_names = class_names,
@@ -96,6 +103,7 @@ RunOptions run_options(const DetectArguments& arguments, const Config& config,
   options.scaled_decode = config.scaled_decode || arguments.scaled_decode;
   options.requests_max = config.detector.requests_max;
   options.stop = &interrupted();
+  if (arguments.track) options.track = TrackerOptions{};
   for (const auto& sink : sinks) options.sinks.push_back(sink.get());
   if (!arguments.quiet) options.on_progress = progress_to(bar);
   return options;
@@ -108,6 +116,10 @@ int run_detect(const DetectArguments& arguments, const Overrides& overrides) {
   }
   auto config = make_config(arguments.model, overrides);
   if (!config) return report_load_error(config.error());
+  // Faint detections continue tracks; they begin none (docs/tracking.md).
+  if (arguments.track && !arguments.boxes.confidence) {
+    config->detector.confidence = std::min(config->detector.confidence, TrackerOptions{}.low);
+  }
   apply(arguments.boxes, *config);
   const auto engine = make_engine_options(arguments.model, *config);
   if (!engine) return report_load_error(engine.error());
@@ -157,6 +169,9 @@ VerbBody add_detect(CLI::App& program) {
       ->type_name("DIR");
   verb.add_flag("--save-conf", arguments->save_conf, "with --txt: append the confidence");
   verb.add_option("--save", arguments->save, "annotated pictures and videos")->type_name("DIR");
+  verb.add_flag("--track", arguments->track,
+                "follow objects through videos: tracked ones only, with track_id");
+  verb.add_option("--mot", arguments->mot, "MOTChallenge text, for --track")->type_name("FILE");
   verb.add_option("--summary", arguments->summary, "the summary as JSON; - is stdout")
       ->type_name("FILE");
   verb.add_flag("-q,--quiet", arguments->quiet, "no progress bar, no summary");

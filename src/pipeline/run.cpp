@@ -9,6 +9,7 @@
 #include "pipeline/request_pool.h"
 #include "pipeline/sequencer.h"
 #include "telemetry/process.h"
+#include "track/video_tracks.h"
 
 namespace shoal {
 namespace {
@@ -20,9 +21,12 @@ class Collector {
  public:
   Collector(const RunOptions& options, std::span<const std::string> class_names)
       : options_(options), class_names_(class_names), sinks_(options.sinks),
-        objects_(class_names.size()) {}
+        objects_(class_names.size()) {
+    if (options.track) tracks_.emplace(*options.track);
+  }
 
-  void take(const Outcome& outcome) {
+  void take(Outcome& outcome) {
+    if (tracks_) tracks_->follow(outcome);
     ++summary_.pictures;
     if (outcome.error) {
       failed(outcome.error->message);
@@ -71,6 +75,7 @@ class Collector {
   const RunOptions& options_;
   std::span<const std::string> class_names_;
   std::vector<Sink*> sinks_;
+  std::optional<VideoTracks> tracks_;
   std::vector<std::int64_t> objects_;  // [classes]
   RunSummary summary_;
   double padding_ = 0;

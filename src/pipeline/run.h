@@ -13,6 +13,7 @@
 #include "pipeline/reader.h"
 #include "pipeline/run_summary.h"
 #include "sink/sink.h"
+#include "track/scene.h"
 
 namespace shoal {
 
@@ -30,6 +31,8 @@ struct RunOptions {
   bool scaled_decode = false;
   // Most items in flight. Memory: one decoded picture each.
   int requests_max = 32;
+  // Follow objects: outcomes keep what belongs to a track, with its identity.
+  std::optional<TrackerOptions> track;
   // Called by the thread that called run_inputs().
   std::vector<Sink*> sinks;
   std::function<void(const Outcome&)> on_outcome;
