@@ -188,6 +188,66 @@ TEST_F(VideoSourceTest, PlaysAFileInRealTimeWhereAskedTo) {
   EXPECT_EQ((*source)->next(packet).error().code, ErrorCode::kCancelled);
 }
 
+TEST_F(VideoSourceTest, ALoopGoesOnWithRisingTimesAndNewParametersEachRound) {
+  for (const char* name : {"whole.mp4", "cut_whole.avi", "cut_whole.ts"}) {
+    SCOPED_TRACE(name);
+    const auto once = open(name);
+    const Outcome outcome = read_all(**once);
+    const auto source = open(name, {.loop = true});
+    ASSERT_TRUE(source) << source.error().message;
+    EXPECT_FALSE((*source)->item_count());
+    Packet packet;
+    std::vector<std::chrono::nanoseconds> times;
+    std::vector<StreamParameters> rounds;
+    for (int i = 0; i < 3 * outcome.packets; ++i) {
+      const auto more = (*source)->next(packet);
+      ASSERT_TRUE(more) << more.error().message;
+      ASSERT_TRUE(*more);
+      if (rounds.empty() || rounds.back() != packet.stream_parameters) {
+        EXPECT_TRUE(packet.key_frame);
+        rounds.push_back(packet.stream_parameters);
+      }
+      times.push_back(*packet.media_time);
+    }
+    EXPECT_EQ(rounds.size(), 3U);
+    for (std::size_t i = 1; i < times.size(); ++i) {
+      EXPECT_NEAR(static_cast<double>((times[i] - times[i - 1]).count()), 4e7, 2e6) << i;
+    }
+  }
+}
+
+TEST_F(VideoSourceTest, ALoopKeepsItsPaceFromRoundToRound) {
+  const auto source = open("whole.mp4", {.pace = Pace::kLive, .loop = true});
+  ASSERT_TRUE(source);
+  Packet packet;
+  ASSERT_TRUE(*(*source)->next(packet));
+  const TimePoint start = Clock::now();
+  for (int i = 1; i < 60; ++i) ASSERT_TRUE(*(*source)->next(packet));
+  EXPECT_EQ(packet.media_time, std::chrono::milliseconds(59 * 40));
+  EXPECT_GE(to_milliseconds(Clock::now() - start), 59 * 40 - 5);
+}
+
+TEST_F(VideoSourceTest, ALoopOfNothingEnds) {
+  write_file(folder_->file("none.txt"), std::string("absent.mp4\nno_frames.avi\n"));
+  const auto source = open("none.txt", {.loop = true});
+  ASSERT_TRUE(source);
+  EXPECT_EQ(read_all(**source).errors.size(), 2U);
+}
+
+TEST_F(VideoSourceTest, APictureInALoopComesTwentyFiveTimesASecond) {
+  write_file(folder_->file("still.jpg"), std::string("any bytes"));
+  const auto source = open("still.jpg", {.pace = Pace::kLive, .loop = true});
+  ASSERT_TRUE(source);
+  Packet packet;
+  const TimePoint start = Clock::now();
+  for (std::uint64_t i = 0; i < 11; ++i) {
+    ASSERT_TRUE(*(*source)->next(packet));
+    EXPECT_EQ(packet.frame, FrameId{i});
+    EXPECT_EQ(packet.bytes.size(), 9U);
+  }
+  EXPECT_GE(to_milliseconds(Clock::now() - start), 395);
+}
+
 TEST(WithoutPasswordTest, HidesThePasswordOnly) {
   EXPECT_EQ(without_password("rtsp://admin:s3cret@10.0.0.5:554/1"),
             "rtsp://admin:***@10.0.0.5:554/1");

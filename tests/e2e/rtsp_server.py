@@ -1,7 +1,7 @@
 """Cameras for tests: real servers on free ports of loopback, and servers that misbehave.
 
-    with RtspServer({"/cam": File("clip.mp4"), "/bars": Pattern(640, 360, fps=25, gop=50)}) as server:
-        server.url("/cam")               rtsp://127.0.0.1:PORT/cam, over TCP and UDP as the client asks
+    with RtspServer({"/cam": File("clip.mp4"), "/bars": Pattern(640, 360, gop=50)}) as server:
+        server.url("/cam")               rtsp://127.0.0.1:PORT/cam, TCP or UDP as the client asks
         server.pause(); server.resume()  SIGSTOP, SIGCONT: frozen with its connections open
         server.kill()                    SIGKILL: connections reset
         server.restart(mounts=None)      again on the same port, with other mounts if given
@@ -12,6 +12,7 @@
                  pictures, and all see the same. No pixels are touched: H.264 of MP4, MKV or raw
                  files goes out as it is. Clips of one mount may differ in size: the stream then
                  changes its size in the middle. dump(mount) gives its elementary stream as a file.
+                 loss=0.02 loses that share of the RTP packets of all mounts, at random.
     MjpegServer  HTTP multipart/x-mixed-replace, a thread of the test: url, pause(), resume(),
                  disconnect(), cut_next(). Counts its viewers in `viewers`.
     GarbageServer, SilentServer   accept; then send random bytes without end, or nothing ever.
@@ -81,8 +82,8 @@ class Server:
 class RtspServer(Server):
     scheme = "rtsp"
 
-    def __init__(self, mounts, port=0, host="127.0.0.1", netns=None):
-        self.mounts, self.port, self.host, self.netns = mounts, port, host, netns
+    def __init__(self, mounts, port=0, host="127.0.0.1", loss=0.0):
+        self.mounts, self.port, self.host, self.loss = mounts, port, host, loss
         self.process = None
         self.folder = tempfile.TemporaryDirectory(prefix="rtsp_server_")
 
@@ -96,12 +97,11 @@ class RtspServer(Server):
                           for key, value in dataclasses.asdict(clip).items()}
                 described.append({"kind": type(clip).__name__, **fields})
             mounts[name] = {"clips": described, "dump": f"{self.folder.name}/{number}.h264"}
-        return json.dumps({"host": self.host, "port": self.port, "mounts": mounts})
+        return json.dumps({"host": self.host, "port": self.port, "loss": self.loss,
+                           "mounts": mounts})
 
     def start(self, timeout=60):
         command = [SYSTEM_PYTHON, __file__, self._request()]
-        if self.netns:
-            command = ["ip", "netns", "exec", self.netns, *command]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         with selectors.DefaultSelector() as selector:
@@ -334,12 +334,13 @@ class StoppingRtspServer(SocketServer):
 # What follows runs in the server's process, with Debian's Python.
 
 def read_clip(gst, clip):
-    """Access units of a clip in order of decoding: (bytes, dts, pts, is_key), times in ns from 0."""
+    """Access units in order of decoding: (bytes, dts, pts, is_key, duration), ns from 0."""
     parse = ("h264parse config-interval=-1 ! "
              "video/x-h264,stream-format=byte-stream,alignment=au ! appsink name=out sync=false")
     if clip["kind"] == "Pattern":
-        head = (f"videotestsrc pattern={clip['pattern']} num-buffers={int(clip['fps'] * clip['seconds'])}"
-                f" ! video/x-raw,width={clip['width']},height={clip['height']},"
+        frames = int(clip["fps"] * clip["seconds"])
+        head = (f"videotestsrc pattern={clip['pattern']} num-buffers={frames} ! "
+                f"video/x-raw,width={clip['width']},height={clip['height']},"
                 f"framerate={clip['fps']}/1,format=I420 ! x264enc speed-preset=superfast threads=1"
                 f" key-int-max={clip['gop']} bframes={clip['b_frames']} bitrate={clip['bitrate']}"
                 f" option-string=scenecut=0 !")
@@ -358,7 +359,9 @@ def read_clip(gst, clip):
         key = not buffer.has_flags(gst.BufferFlags.DELTA_UNIT)
         data = buffer.extract_dup(0, buffer.get_size())
         rate = sample.get_caps().get_structure(0).get_fraction("framerate")
-        period = gst.SECOND * rate.value_denominator // rate.value_numerator if rate[0] else 40000000
+        period = 40_000_000
+        if rate[0] and rate.value_numerator > 0:
+            period = gst.SECOND * rate.value_denominator // rate.value_numerator
         dts = buffer.dts if buffer.dts != gst.CLOCK_TIME_NONE else len(units) * period
         pts = buffer.pts if buffer.pts != gst.CLOCK_TIME_NONE else dts
         units.append((data, dts, pts, key, period))
@@ -373,7 +376,7 @@ def read_clip(gst, clip):
 
 
 class Station:
-    """One mount: plays its access units for ever from the time at which the server started."""
+    """One mount: plays its access units for ever from when the server started."""
 
     def __init__(self, gst, mount):
         self.gst, self.units, self.length = gst, [], 0
@@ -434,7 +437,8 @@ def serve(request):
         factory = GstRtspServer.RTSPMediaFactory()
         factory.set_launch("( appsrc name=src is-live=true format=time max-bytes=0 "
                            "caps=video/x-h264,stream-format=byte-stream,alignment=au ! "
-                           "rtph264pay name=pay0 pt=96 config-interval=0 )")
+                           "rtph264pay pt=96 config-interval=0 ! "
+                           f"identity name=pay0 drop-probability={request['loss']} )")
         factory.set_shared(True)
         factory.connect("media-configure", configure, Station(Gst, mount))
         server.get_mount_points().add_factory(name, factory)
