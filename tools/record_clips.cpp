@@ -124,8 +124,8 @@ bool play(const Arguments& arguments, shoal::ClipStore& store) {
     }
     while (raised < arguments.alarms.size() && now >= arguments.alarms[raised]) {
       auto alarm = std::make_shared<shoal::Alarm>(*alarm_at(arguments.alarms[raised], raised));
-      alarm->clip = recorder.start(alarm->id, captured, seconds(arguments.before),
-                                   seconds(arguments.after));
+      alarm->clip = recorder.start(alarm->id, origin + seconds(arguments.alarms[raised]),
+                                   seconds(arguments.before), seconds(arguments.after));
       store.add(std::move(alarm));
       ++raised;
     }

@@ -27,7 +27,8 @@ TEST(SiteSinks, EveryTypeOfFileIsMade) {
 }
 
 TEST(SiteSinks, BrokersAreConnectedLater) {
-  for (const char* url : {"mqtt://127.0.0.1:1", "http://127.0.0.1:1/alarms", "nats://127.0.0.1:1"}) {
+  for (const char* url :
+       {"mqtt://127.0.0.1:1", "http://127.0.0.1:1/alarms", "nats://127.0.0.1:1"}) {
     SinkConfig config;
     config.url = url;
     config.type = config.url.starts_with("http") ? "webhook" : config.url.substr(0, 4);

@@ -62,6 +62,7 @@ struct Job {
   PacketTape::Cut cut;
   TimePoint give_up;
   std::unique_ptr<ClipFile> file;  // null before the first packet
+  int beyond_end = 0;              // packets that are shown later than the cut's end
 };
 
 enum class Turn : std::uint8_t { kMore, kWaits, kComplete, kFailed };
@@ -150,7 +151,8 @@ Result<bool> ClipStore::State::step(Job& job, bool ending) {
       return Error{ErrorCode::kQueueFull, "nothing yet"};
     case PacketTape::Read::kPacket: break;
   }
-  if (packet.time > job.cut.end) return false;
+  // Frames that are shown before the end may need one behind it, and come later.
+  if (packet.time > job.cut.end && ++job.beyond_end > job.cut.reorder_depth) return false;
   if (!job.file) {
     job.file = SHOAL_TRY(ClipFile::open(index.path(job.id, ".mp4.part"), packet, job.cut));
   }

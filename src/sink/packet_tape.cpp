@@ -204,7 +204,11 @@ std::optional<PacketTape::Cut> PacketTape::cut(TimePoint at, Duration before,
   std::uint64_t centre = first_;
   for (std::uint64_t n = first_; n < next_ && slot(n).packet.captured <= at; ++n) centre = n;
   const std::uint64_t section = slot(centre).section;
-  const Duration centre_time = slot(centre).packet.time;
+  // The latest of what had come: the last packet itself may be one that is shown early.
+  Duration centre_time = slot(centre).packet.time;
+  for (std::uint64_t n = centre; n > first_ && slot(n - 1).section == section; --n) {
+    centre_time = std::max(centre_time, slot(n - 1).packet.time);
+  }
   std::optional<std::uint64_t> first;
   for (std::uint64_t n = first_; n < next_; ++n) {
     const Slot& here = slot(n);

@@ -47,7 +47,7 @@ class PacketTape {
   struct Cut {
     std::uint64_t first = 0;
     Duration begin{};        // time of `first`
-    Duration end{};          // the last packet's, at most
+    Duration end{};          // what is shown later does not belong to it
     // Of what is there now: how many packets, at most, come before one that is shown earlier, and
     // the mean time between two.
     int reorder_depth = 0;

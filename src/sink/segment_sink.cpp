@@ -168,6 +168,10 @@ class SegmentSink final : public CameraSink {
   Result<void> write_frame(CameraVideo& video, const CameraResult& result, const ImageView& view) {
     const Size padded = VideoWriter::padded(view.size);
     if (video.writer && ends_before(video, result, padded)) SHOAL_TRY(close(video));
+    if (video.last > WallTime{} && result.captured_at > video.last) {
+      video.interval = result.captured_at - video.last;
+    }
+    video.last = result.captured_at;
     if (!video.writer) SHOAL_TRY(open(video, result, padded));
     const Canvas canvas = SHOAL_TRY(copy_rgb(pixels_, view, padded, result.camera->name));
     for (const auto& zone : result.camera->zone_shapes) {
@@ -178,8 +182,6 @@ class SegmentSink final : public CameraSink {
     }
     video.annotator.draw(canvas, result.outcome.size, result.outcome.detections);
     repeat_edges(canvas, padded);
-    if (result.captured_at > video.last) video.interval = result.captured_at - video.last;
-    video.last = result.captured_at;
     return video.writer->write({canvas.data, padded, canvas.pitch_bytes, canvas.format},
                                result.captured_at - video.begin);
   }
@@ -196,7 +198,6 @@ class SegmentSink final : public CameraSink {
     video.writer = std::make_unique<VideoWriter>(SHOAL_TRY(VideoWriter::open(path, padded)));
     video.path = std::move(path);
     video.begin = result.captured_at;
-    video.last = result.captured_at;
     ++files_;
     budget_.set(video.path, video.begin, 0);
     return {};
