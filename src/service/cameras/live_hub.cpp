@@ -191,8 +191,9 @@ std::optional<LiveHub::Job> LiveHub::next_job() {
     const TimePoint now = Clock::now();
     for (View& view : camera.views) {
       if (view.due > now) continue;
-      // From its own beat as long as that holds, so that the mean rate is what was asked for.
-      view.due = std::max(view.due + period_of(view.watching->wish.fps), now);
+      // On its own beat as long as that holds, so that the mean rate is what was asked for.
+      const Duration period = period_of(view.watching->wish.fps);
+      view.due = now - view.due > period ? now + period : view.due + period;
       job.watching.push_back(view.watching);
     }
     return job;

@@ -39,8 +39,8 @@ TEST(ReadRange, SaysWhereNothingIsThere) {
 
 TEST(ReadRange, IgnoresWhatIsNoSingleRange) {
   for (const char* field : {"", "bytes", "bytes=", "bytes=-", "bytes=5-2", "bytes=a-b",
-                            "bytes=0-1,3-4", "bytes=0-1,", "lines=0-1", "bytes=--1", "bytes=+1-2", "bytes=1 - 2",
-                            "bytes=0x1-2", "bytes=1-2-3"}) {
+                            "bytes=0-1,3-4", "bytes=0-1,", "lines=0-1", "bytes=--1",
+                            "bytes=+1-2", "bytes=1 - 2", "bytes=0x1-2", "bytes=1-2-3"}) {
     EXPECT_EQ(read_range(field, 10), std::nullopt) << field;
   }
 }
