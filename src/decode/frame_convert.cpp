@@ -146,16 +146,35 @@ Result<void> FrameConverter::convert(Frame& frame, const AVFrame& source, Size t
   return scale(frame, source);
 }
 
-Result<void> FrameConverter::make_scaler(Size target) {
-  // Plain bicubic lets swscale take its direct YUV to RGB path; the exact flags forbid it.
+Result<void> FrameConverter::make_scalers() {
+  const Error no_memory{ErrorCode::kOutOfMemory, "no memory for the colour conversion"};
+  const auto format = static_cast<AVPixelFormat>(key_.format);
+  const AVPixFmtDescriptor& description = *av_pix_fmt_desc_get(format);
+  Size from = key_.size;
   int flags = SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP;
-  if (quality_ == ConvertQuality::kVideo) {
-    flags = target == key_.size ? SWS_BICUBIC : SWS_BILINEAR;
+  // Plain bicubic lets swscale take its direct YUV to RGB path; the exact flags forbid it.
+  if (quality_ == ConvertQuality::kVideo) flags = from == key_.target ? SWS_BICUBIC : SWS_AREA;
+  reducer_.reset();
+  // Planes first and then the direct path: half the time of swscale's scaling to RGB in one.
+  const bool planes = description.nb_components >= 3 &&
+                      (description.flags & AV_PIX_FMT_FLAG_RGB) == 0 &&
+                      sws_isSupportedOutput(format) != 0;
+  if (quality_ == ConvertQuality::kVideo && planes && from != key_.target) {
+    reducer_.reset(sws_getContext(from.width, from.height, format, key_.target.width,
+                                  key_.target.height, format, SWS_AREA, nullptr, nullptr, nullptr));
+    smaller_.reset(av_frame_alloc());
+    if (!reducer_ || !smaller_) return no_memory;
+    smaller_->width = key_.target.width;
+    smaller_->height = key_.target.height;
+    smaller_->format = format;
+    if (av_frame_get_buffer(smaller_.get(), 64) < 0) return no_memory;
+    from = key_.target;
+    flags = SWS_BICUBIC;
   }
-  scaler_.reset(sws_getContext(key_.size.width, key_.size.height,
-                               static_cast<AVPixelFormat>(key_.format), target.width,
-                               target.height, AV_PIX_FMT_RGB24, flags, nullptr, nullptr, nullptr));
-  if (!scaler_) return Error{ErrorCode::kOutOfMemory, "no memory for the colour conversion"};
+  scaler_.reset(sws_getContext(from.width, from.height, format, key_.target.width,
+                               key_.target.height, AV_PIX_FMT_RGB24, flags, nullptr, nullptr,
+                               nullptr));
+  if (!scaler_) return no_memory;
   constexpr int kUnit = 1 << 16;  // contrast and saturation 1.0
   sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(key_.matrix), key_.full_range ? 1 : 0,
                            sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, kUnit, kUnit);
@@ -169,12 +188,19 @@ Result<void> FrameConverter::scale(Frame& frame, const AVFrame& source) {
                 matrix_of(source.colorspace), layout.full_range};
   if (!scaler_ || key != key_) {
     key_ = key;
-    SHOAL_TRY(make_scaler(key.target));
+    scaler_.reset();
+    SHOAL_TRY(make_scalers());
+  }
+  const AVFrame* from = &source;
+  if (reducer_) {
+    sws_scale(reducer_.get(), source.data, source.linesize, 0, source.height, smaller_->data,
+              smaller_->linesize);
+    from = smaller_.get();
   }
   std::uint8_t* target[] = {frame.pixels.data()};
   const int pitch[] = {static_cast<int>(frame.pitch_bytes)};
-  const int rows = sws_scale(scaler_.get(), source.data, source.linesize, 0, source.height, target,
-                             pitch);
+  const int rows =
+      sws_scale(scaler_.get(), from->data, from->linesize, 0, from->height, target, pitch);
   if (rows != frame.size.height) return Error{ErrorCode::kInternal, "swscale wrote too few rows"};
   return {};
 }

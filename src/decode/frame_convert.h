@@ -22,18 +22,20 @@ class FrameConverter {
   // Sets pixels, size, pitch_bytes and format. Matrix and range are the frame's own; where it
   // declares none, BT.601 limited. 16-bit channels lose the lower byte; alpha is dropped.
   //
-  // With a `target` the picture comes resampled to that size, in the same pass.
+  // With a `target` the picture comes resampled to that size; where it gets smaller, each pixel is
+  // the mean of the area that it stands for.
   //
   // Errors   unsupported: a pixel format that swscale does not read; out_of_memory.
-  // Cost     allocates only when format or size change.
+  // Cost     allocates only when format or size change. Resampling costs more than it saves here:
+  //          4K 2.9 ms whole, 5.7 ms to 1280x720; 1080p 0.7 ms and 2.4 ms (kVideo).
   [[nodiscard]] Result<void> convert(Frame& frame, const AVFrame& source, Size target = {});
 
  private:
   [[nodiscard]] Result<void> scale(Frame& frame, const AVFrame& source);
-  [[nodiscard]] Result<void> make_scaler(Size target);
+  [[nodiscard]] Result<void> make_scalers();
 
   ConvertQuality quality_;
-  // What scaler_ was made for.
+  // What the scalers were made for.
   struct Key {
     Size size;
     Size target;
@@ -43,7 +45,9 @@ class FrameConverter {
     friend bool operator==(const Key&, const Key&) = default;
   };
   Key key_;
-  AvScaler scaler_;
+  AvScaler scaler_;   // to RGB
+  AvScaler reducer_;  // where the size changes before that, in the picture's own format
+  AvFrame smaller_;   // between the two
 };
 
 }  // namespace shoal

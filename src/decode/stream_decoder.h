@@ -65,8 +65,11 @@ class StreamDecoder {
 
   // RGB8 pixels, upright, of the frame that next() gave last; any number of times, until the next
   // send() or next(). With side_max > 0 frames with a longer side come reduced
-  // (Frame::source_size stays whole), in the same pass. `id` counts the frames of this decoder.
-  // Pixels that are not reduced are VideoDecoder's.
+  // (Frame::source_size stays whole): each pixel is the mean of its area. `id` counts the frames of
+  // this decoder. Pixels that are not reduced are VideoDecoder's.
+  //
+  // Cost     4K: 2.9 ms whole, 5.7 ms to 1280x720; 1080p: 0.7 and 2.4 ms. Reducing pays only where
+  //          what comes behind (copies, drawing, the page) would cost more on the whole frame.
   //
   // Errors   unsupported: a pixel format without a conversion; out_of_memory; invalid_argument:
   //          next() has given no frame.

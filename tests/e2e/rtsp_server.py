@@ -7,7 +7,7 @@
         server.restart(mounts=None)      again on the same port, with other mounts if given
 
     RtspServer   gst-rtsp-server in a process of its own (Debian's Python has its bindings). A mount
-                 is a list of clips (or one) that plays for ever at its own speed from the moment the
+                 is a list of clips (or one) that plays for ever at its own speed from when the
                  server starts, like a camera: who connects joins in the middle of a group of
                  pictures, and all see the same. No pixels are touched: H.264 of MP4, MKV or raw
                  files goes out as it is. Clips of one mount may differ in size: the stream then

@@ -46,7 +46,8 @@ class Probe:
 
     def wait_for_frames(self, count, timeout=60):
         with self.changed:
-            assert self.changed.wait_for(lambda: len(self.frames) >= count, timeout), self.lines[-3:]
+            came = self.changed.wait_for(lambda: len(self.frames) >= count, timeout)
+        assert came, self.lines[-3:]
 
     def finish(self, timeout=60):
         try:
