@@ -33,11 +33,13 @@ function labelOf(track: Track, detailed: boolean): string {
   return `${track.name}${id}${detailed ? `  ${track.confidence.toFixed(2)}` : ""}`;
 }
 
-function drawTrack(context: Context, track: Track, place: Rect, source: Size, size: number,
+function drawTrack(context: Context, track: Track, place: Rect, header: FrameHeader, size: number,
                    style: OverlayStyle): void {
-  const box = boxOn(place, source, track.box);
+  const box = boxOn(place, header, track.box);
   if (box.width <= 0 || box.height <= 0) return;
   const colour = classColour(track.class);
+  // Looked for in this frame and not found: where it should be, without a name that would cover others.
+  const lost = track.carried && header.inferred;
   const thick = (style.detailed ? 2 : 1.5) * style.ratio;
   context.setLineDash(track.carried ? [4 * style.ratio, 3 * style.ratio] : []);
   context.lineWidth = thick + 2 * style.ratio;
@@ -47,6 +49,7 @@ function drawTrack(context: Context, track: Track, place: Rect, source: Size, si
   context.strokeStyle = colour;
   context.strokeRect(box.x, box.y, box.width, box.height);
   context.setLineDash([]);
+  if (lost) return;
   const text = labelOf(track, style.detailed);
   const at = labelAt(box, plateSize(context, text, size), place);
   plate(context, text, at.x, at.y, size, colour);
