@@ -101,12 +101,29 @@ constexpr std::array kOptions{
 #undef SHOAL_OPTION_AS
 #undef SHOAL_OPTION
 
+std::vector<std::string> section_names() {
+  std::vector<std::string> names{"camera", "alarm", "sink"};
+  for (const Option& option : kOptions) names.emplace_back(option.section);
+  return names;
+}
+
+// What stands where a [section] should: a key, or [[section]].
+Error no_section(std::string_view section, ConfigNode node) {
+  if (!node.is_array_of_tables()) {
+    return {ErrorCode::kInvalidArgument,
+            fmt::format("'{}' stands outside of a [section]", section)};
+  }
+  const std::vector<std::string> known = section_names();
+  if (std::find(known.begin(), known.end(), section) == known.end()) {
+    return unknown_name("section", section, known);
+  }
+  return {ErrorCode::kInvalidArgument, fmt::format("[[{0}]]: write [{0}]", section)};
+}
+
 Result<void> read_option(Config& config, std::string_view section, std::string_view key,
                          ConfigNode node) {
   std::vector<std::string> names;
-  std::vector<std::string> sections{"camera", "alarm", "sink"};
   for (const Option& option : kOptions) {
-    sections.emplace_back(option.section);
     if (option.section != section) continue;
     names.push_back(fmt::format("{}.{}", section, option.field.key));
     if (option.field.key != key) continue;
@@ -114,7 +131,7 @@ Result<void> read_option(Config& config, std::string_view section, std::string_v
     if (!read) return at_place(names.back(), read.error());
     return {};
   }
-  if (names.empty()) return unknown_name("section", section, sections);
+  if (names.empty()) return unknown_name("section", section, section_names());
   return unknown_name("key", fmt::format("{}.{}", section, key), names);
 }
 
@@ -165,10 +182,7 @@ Result<void> read_table(Config& config, const toml::table& table) {
       continue;
     }
     const toml::table* keys = node.as_table();
-    if (keys == nullptr) {
-      return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("'{}' stands outside of a [section]", section.str())};
-    }
+    if (keys == nullptr) return no_section(section.str(), node);
     for (const auto& [key, value] : *keys) {
       if (section.str() == "model" && value.is_table()) {
         named.emplace_back(key.str(), value.as_table());

@@ -114,6 +114,8 @@ TEST(ConfigTest, EveryMistakeIsNamed) {
       {"[model.small]\nbach = 2", "[model.small]: unknown key 'model.bach'"},
       {"[model.\"../x\"]\nbatch = 2", "expected a name of letters"},
       {"[scheduler.deep]\nx = 1", "scheduler.deep"},
+      {"[[camra]]\nname = \"x\"", "test: unknown section 'camra'; did you mean 'camera'?"},
+      {"[[model]]\npath = \"x\"", "test: [[model]]: write [model]"},
       {"batch = 8", "'batch' stands outside of a [section]"},
       {"[model", "test: line 1"},
       {"[model]\npath = \"a\"\npath = \"b\"", "line 3"},
