@@ -104,7 +104,6 @@ class ByteTracker {
   std::vector<std::uint8_t> was_lost_;
   Corners rows_, columns_;
   std::vector<float> column_weight_;
-  std::vector<float> overlaps_;
   std::vector<PairCost> pairs_;
   Assignment assignment_;
 };
