@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/log.h"
@@ -12,6 +13,8 @@ namespace shoal {
 namespace {
 
 constexpr auto kFeedRetry = std::chrono::milliseconds(500);
+// Pictures of folders that are not live: 25 a second, as where they are.
+constexpr auto kPicturePeriod = std::chrono::milliseconds(40);
 
 WallTime wall_time_of(TimePoint time) {
   return std::chrono::time_point_cast<std::chrono::nanoseconds>(
@@ -57,6 +60,7 @@ void CameraReader::start() {
     const std::string name = "cam-" + parts_.config.name;
     pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
     run();
+    parts_.slot->set_feed(nullptr);  // what a lane has of it comes back before
     const std::lock_guard lock(mutex_);
     over_ = true;
   });
@@ -87,6 +91,11 @@ void CameraReader::set_paused(bool paused) {
   paused_ = paused;
   if (paused && source_) source_->request_stop();
   wake_.notify_all();
+}
+
+bool CameraReader::paused() const {
+  const std::lock_guard lock(mutex_);
+  return paused_;
 }
 
 bool CameraReader::interrupted() const {
@@ -177,6 +186,7 @@ CameraReader::Over CameraReader::connect_and_read() {
   decoder_ = std::make_unique<StreamDecoder>(parts_.config.name);
   counted_ = {};
   clock_.restart();
+  origin_.reset();
   thinner_.restart();
   if (gate_) gate_->restart();
   const Over over = read_all(*source);
@@ -190,12 +200,21 @@ CameraReader::Over CameraReader::read_all(Source& source) {
   for (;;) {
     const auto more = source.next(packet);
     if (interrupted()) return Over::kPaused;
+    const bool comes_back = reconnects(parts_.config.url);
+    if (!more && !comes_back) {  // of a file that one item is lost
+      log(LogLevel::kWarn, "camera", "{}: {}", parts_.config.name, more.error().message);
+      parts_.counters->drop(FrameDrop::kDamaged);
+      continue;
+    }
     if (!more) {
       enter(CameraState::kWaiting, more.error().message);
-      return reconnects(parts_.config.url) ? Over::kFailed : Over::kEnded;
+      return Over::kFailed;
+    }
+    if (!*more && !comes_back) {
+      finish();
+      return Over::kEnded;
     }
     if (!*more) {
-      if (!reconnects(parts_.config.url)) return Over::kEnded;
       enter(CameraState::kWaiting, parts_.config.name + ": the stream ended");
       return Over::kFailed;
     }
@@ -208,17 +227,11 @@ bool CameraReader::take_packet(const Packet& packet) {
   const TimePoint now = Clock::now();
   parts_.counters->packet(packet.bytes.size());
   clock_.arrived(packet.media_time, now);
-  if (parts_.tap != nullptr) parts_.tap->packet(packet, clock_.captured(packet.media_time, now));
+  if (parts_.tap != nullptr) parts_.tap->packet(packet, captured(packet.media_time, now));
   Result<void> sent = decoder_->send(packet);
-  while (sent) {
-    auto frame = decoder_->next();
-    if (!frame) {
-      sent = std::move(frame).error();
-    } else if (!*frame) {
-      break;
-    } else if (!take_frame(**frame, now)) {
-      return true;
-    }
+  if (sent) {
+    const auto taken = take_frames(now);
+    if (!taken) sent = taken.error();
   }
   count_decoder();
   if (sent) return true;
@@ -226,10 +239,46 @@ bool CameraReader::take_packet(const Packet& packet) {
   return false;
 }
 
+// Every frame that the decoder has. False: stopped.
+Result<bool> CameraReader::take_frames(TimePoint begun) {
+  for (;;) {
+    const auto frame = SHOAL_TRY(decoder_->next());
+    if (!frame) return true;
+    if (!take_frame(*frame, begun)) return false;
+  }
+}
+
+// A file is through: the frames that are still in the decoder, then until all are analysed.
+void CameraReader::finish() {
+  decoder_->finish();
+  (void)take_frames(Clock::now());
+  count_decoder();
+  (void)wait_for_slot(FrameSlot::Until::kAll);
+}
+
+// A model that is reloaded meanwhile needs another feed. False: stopped or paused.
+bool CameraReader::wait_for_slot(FrameSlot::Until until) {
+  while (!parts_.slot->wait(until, kFeedRetry)) {
+    if (interrupted()) return false;
+    if (parts_.slot->needs_feed() || !host_) renew_feed();
+    parts_.slot->offer();
+  }
+  return true;
+}
+
+// Where every frame is analysed, as fast as it goes, captured times are the file's own: how busy the
+// machine is must not change what is tracked.
+TimePoint CameraReader::captured(std::optional<std::chrono::nanoseconds> media_time,
+                                 TimePoint now) {
+  if (parts_.config.live) return clock_.captured(media_time, now);
+  if (!origin_) origin_ = std::max(now, captured_ + kPicturePeriod);
+  return media_time ? *origin_ + *media_time : std::max(*origin_, captured_ + kPicturePeriod);
+}
+
 // False: stopped.
 bool CameraReader::take_frame(const StreamFrame& frame, TimePoint begun) {
   const TimePoint now = Clock::now();
-  const TimePoint captured = clock_.captured(frame.media_time, begun);
+  const TimePoint captured = captured_ = this->captured(frame.media_time, begun);
   CameraCounters& counters = *parts_.counters;
   counters.decoded(now);
   {
@@ -266,10 +315,14 @@ bool CameraReader::take_frame(const StreamFrame& frame, TimePoint begun) {
   work_.decode_begun = begun;
   work_.ready = Clock::now();
   if (parts_.tap != nullptr) parts_.tap->frame(work_.pixels, captured);
-  if (gate_ && !gate_->passes(work_.pixels.view(), work_.ready)) {
+  const TimePoint gate_time = parts_.config.live ? work_.ready : captured;
+  if (gate_ && !gate_->passes(work_.pixels.view(), gate_time)) {
+    // Of a file every skipped frame is told, too.
+    if (!parts_.config.live && !wait_for_slot(FrameSlot::Until::kAll)) return false;
     parts_.slot->carry(work_);
     return true;
   }
+  if (!parts_.config.live && !wait_for_slot(FrameSlot::Until::kTurn)) return false;
   return parts_.slot->put(work_);
 }
 

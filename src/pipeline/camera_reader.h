@@ -57,6 +57,7 @@ class CameraReader {
   [[nodiscard]] bool ended() const;  // the thread has nothing more to do
 
   void set_paused(bool paused);
+  [[nodiscard]] bool paused() const;
   void fill(CameraStatus& status) const;
 
  private:
@@ -68,7 +69,12 @@ class CameraReader {
   [[nodiscard]] Over connect_and_read();
   [[nodiscard]] Over read_all(Source& source);
   [[nodiscard]] bool take_packet(const Packet& packet);
+  [[nodiscard]] Result<bool> take_frames(TimePoint begun);
   [[nodiscard]] bool take_frame(const StreamFrame& frame, TimePoint begun);
+  [[nodiscard]] TimePoint captured(std::optional<std::chrono::nanoseconds> media_time,
+                                   TimePoint now);
+  [[nodiscard]] bool wait_for_slot(FrameSlot::Until until);
+  void finish();
   void count_decoder();
   void renew_feed();
   void wait_before_retry();
@@ -79,6 +85,8 @@ class CameraReader {
   FrameThinner thinner_;
   std::optional<MotionGate> gate_;
   CaptureClock clock_;
+  std::optional<TimePoint> origin_;  // not live: of media time 0
+  TimePoint captured_{};             // and of the last frame
   std::unique_ptr<StreamDecoder> decoder_;
   StreamDecoderCounts counted_;
   std::shared_ptr<ModelHost> host_;  // of the feed; outlives it

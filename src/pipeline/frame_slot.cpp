@@ -54,6 +54,15 @@ void FrameSlot::carry(CameraFrame& frame) {
   wake_();
 }
 
+bool FrameSlot::wait(Until until, Duration most) {
+  std::unique_lock lock(mutex_);
+  const auto true_now = [&] {
+    return !waiting_ && (until == Until::kTurn || (!in_flight_ && count_ == 0));
+  };
+  room_.wait_for(lock, most, [&] { return stopped_ || true_now(); });
+  return !stopped_ && true_now();
+}
+
 void FrameSlot::lost() {
   {
     const std::lock_guard lock(mutex_);
@@ -93,6 +102,7 @@ FrameSlot::Taken FrameSlot::take(FinishedFrame& frame) {
     std::swap(finished_[first_], frame);
     first_ = (first_ + 1) % finished_.size();
     --count_;
+    room_.notify_all();
   }
   offer();  // there may not have been room before
   return Taken::kFrame;

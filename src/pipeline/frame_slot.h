@@ -66,6 +66,10 @@ class FrameSlot final : public FeedClient {
   // A frame that needs no inference. Passed over while another is on its way, so that results stay
   // in order; pixels as in put().
   void carry(CameraFrame& frame);
+  // Waits at most `most` until put() would not wait (kTurn), or until everything that was put has
+  // been taken (kAll). False: not yet, or stopped.
+  enum class Until : std::uint8_t { kTurn, kAll };
+  [[nodiscard]] bool wait(Until until, Duration most);
   // The stream broke: take() says so once, after what is on its way.
   void lost();
 
@@ -73,6 +77,8 @@ class FrameSlot final : public FeedClient {
   void set_feed(std::unique_ptr<HostFeed> feed);
   // The model is going or gone: another feed is needed.
   [[nodiscard]] bool needs_feed() const;
+  // Tells the model that a frame waits, if one does; put() has done so.
+  void offer();
 
   enum class Taken : std::uint8_t { kNothing, kFrame, kLost };
   // Fills `frame` by swapping, in order; the next one may then begin.
@@ -85,7 +91,6 @@ class FrameSlot final : public FeedClient {
   void landed(Landed how) noexcept override;
 
  private:
-  void offer();
   [[nodiscard]] FinishedFrame& finished_place() { return finished_[(first_ + count_) % 2]; }
 
   const FrameSlotOptions options_;

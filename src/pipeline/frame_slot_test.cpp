@@ -201,6 +201,23 @@ TEST_F(FrameSlotTest, AClosingModelAsksForAnotherFeed) {
   EXPECT_EQ(frame.frame.number, 1U);
 }
 
+TEST_F(FrameSlotTest, WhoWaitsForAllGoesOnWhenTheLastFrameWasTaken) {
+  make({.live = false});
+  put(1);  // no feed: it stays
+  EXPECT_FALSE(slot_->wait(FrameSlot::Until::kTurn, milliseconds(5)));
+  connect();
+  EXPECT_TRUE(slot_->wait(FrameSlot::Until::kTurn, milliseconds(10'000)));
+  EXPECT_FALSE(slot_->wait(FrameSlot::Until::kAll, milliseconds(5))) << "nobody has taken it";
+  std::thread reader([this] {
+    EXPECT_TRUE(slot_->wait(FrameSlot::Until::kAll, milliseconds(10'000)));
+  });
+  FinishedFrame frame;
+  EXPECT_TRUE(take(frame));
+  reader.join();
+  slot_->request_stop();
+  EXPECT_FALSE(slot_->wait(FrameSlot::Until::kAll, milliseconds(5))) << "stopped";
+}
+
 TEST_F(FrameSlotTest, StoppingWakesAReaderThatWaits) {
   make({.live = false});
   put(1);  // no feed: it stays

@@ -63,10 +63,13 @@ void SiteCamera::analyse(CameraOutlet& outlet) {
       continue;
     }
     const TimePoint now = Clock::now();
-    const Duration latency = now - current_.frame.captured;
+    // Times of a file that is read as fast as it goes are not of this clock.
+    const TimePoint begun =
+        parts_.config.live ? current_.frame.captured : current_.frame.decode_begun;
+    const Duration latency = now - begun;
     const bool late = parts_.config.live && latency > parts_.config.age_max;
     if (current_.kind == FinishedKind::kInferred) {
-      parts_.counters->analysed(latency, late, current_.frame.captured, now);
+      parts_.counters->analysed(latency, late, begun, now);
     } else if (current_.kind == FinishedKind::kFailed) {
       parts_.counters->error();
     }
