@@ -43,6 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (rule->text() != text) std::abort();
   static shoal::CameraResult result = make_result();
   shoal::AlarmWatch watch(*rule, std::chrono::seconds(1));
+  result.captured = {};
   for (int i = 0; i < 3; ++i) {
     result.captured += std::chrono::hours(800);  // longer than any "for"
     const auto match = watch.update(result);
