@@ -115,6 +115,7 @@ class CameraControl {
   //          check_camera. The camera connects in the background: an unreachable one is no error.
   [[nodiscard]] virtual Result<void> add(const CameraConfig& config) = 0;
   // Replaces a camera's configuration; what it counted stays, tracks begin anew.
+  // A url that is the camera's own with its password hidden, as camera() tells it, means that one.
   [[nodiscard]] virtual Result<void> change(std::string_view name, const CameraConfig& config) = 0;
   [[nodiscard]] virtual Result<void> remove(std::string_view name) = 0;
   [[nodiscard]] virtual Result<void> set_paused(std::string_view name, bool paused) = 0;

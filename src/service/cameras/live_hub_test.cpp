@@ -135,7 +135,9 @@ TEST_F(Hub, AFrameIsEncodedOnceForAllOfAWidth) {
   constexpr std::size_t kFrames = 5;
   for (std::size_t i = 1; i <= kFrames; ++i) {
     publish("a");
-    ASSERT_TRUE(until([&] { return viewers.front()->count() >= i && viewers.back()->count() >= i; }));
+    ASSERT_TRUE(until([&] {
+      return viewers.front()->count() >= i && viewers.back()->count() >= i;
+    }));
   }
   ASSERT_TRUE(until([&] { return hub->counts().delivered == 6 * kFrames; }));
   EXPECT_EQ(hub->counts().encoded, 2 * kFrames);
