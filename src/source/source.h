@@ -69,7 +69,8 @@ class Source {
   //          frame.
   // Times    media_time is the container's or RTP's, from 0 at the first packet. RTCP sender
   //          reports, which tell the camera's wall clock, are not used: cameras' clocks lie.
-  //          Streams that carry no times (HTTP MJPEG, raw H.264) get the time of arrival.
+  //          Streams that carry no times (HTTP MJPEG, raw H.264) get the time of arrival. The very
+  //          first packet of an RTSP stream may have none.
   // Cost     blocks on disk, network or pace; no allocation once the buffers have grown, except
   //          what FFmpeg does inside.
   [[nodiscard]] virtual Result<bool> next(Packet& packet) = 0;

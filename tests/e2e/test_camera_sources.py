@@ -88,6 +88,8 @@ def test_every_frame_is_the_real_one_and_they_come_as_they_are_sent(server, tran
     at = truth.index(got[0])
     assert got == [truth[(at + i) % len(truth)] for i in range(60)]
     times = [frame["media_ms"] for frame in done.frames]
+    if times[0] == -1:  # libavformat's parser does not know when its first frame began
+        times = times[1:]
     assert np.allclose(np.diff(times), 40, atol=1)
     assert all(frame["age_ms"] >= 0 for frame in done.frames)
 
