@@ -15,7 +15,9 @@
 namespace shoal {
 
 struct StreamDecoderOptions {
-  int threads = 1;                       // of one decoder; more delay frames by that many
+  // Of one decoder. More delay frames by that many, and what FFmpeg only says about damage (HEVC's
+  // missing references) is then not heard, because it is said on its own threads.
+  int threads = 1;
   std::int64_t pixels_max = 50'000'000;  // of a frame: a larger one is refused by its header
 };
 
