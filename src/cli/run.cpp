@@ -14,6 +14,7 @@
 #include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "core/bounded_queue.h"
+#include "core/log.h"
 
 namespace shoal {
 namespace {
@@ -92,6 +93,7 @@ int run_site(const RunArguments& arguments, const Overrides& overrides) {
                config->site.alarms.size(), config->site.sinks.size());
     return kAllWell;
   }
+  log(LogLevel::kInfo, "config", "the effective configuration:\n{}", config_text(*config));
   auto options = service_options(arguments.serve, *config);
   if (!options) return report_load_error(options.error());
   options->with_cameras = true;

@@ -79,6 +79,9 @@ struct Request {
   Priority priority = Priority::kNormal;
   // Who asks: a client, a camera. Within a priority, sources take turns. 0 is a source like others.
   std::uint64_t source = 0;
+  // Not 0: wants to be in the batch of the others with this number, where there is room: frames of
+  // several cameras that were captured together.
+  std::uint64_t group = 0;
   Packet packet;               // what the source read; unused where pixels were handed in
   // kEncoded, kTensor: the input's bytes, kept alive by whoever waits for the completion.
   std::span<const std::uint8_t> borrowed;

@@ -59,6 +59,13 @@ AlarmDesk::~AlarmDesk() { close(); }
 
 void AlarmDesk::deliver_to(std::span<const std::unique_ptr<SinkWorker>> workers) {
   workers_ = workers;
+  if (spool_) {
+    std::vector<std::string> names;
+    for (const auto& worker : workers_) {
+      if (worker->uses_spool()) names.push_back(worker->name());
+    }
+    (void)spool_->keep_only(names);  // says which alarms have no destination any more
+  }
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "alarms");
     while (auto alarm = queue_.pop()) deliver(*alarm);

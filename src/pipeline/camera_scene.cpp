@@ -84,6 +84,11 @@ Result<std::unique_ptr<CameraScene>> CameraScene::create(
       continue;
     }
     auto rule = SHOAL_TRY(AlarmRule::parse(alarm.when));
+    // Where a rule names its cameras its classes are theirs; else another camera's model may know.
+    if (!cameras.empty()) {
+      SHOAL_TRY(class_numbers(rule.classes(), made->identity_->class_names,
+                              config.name + ", alarm " + alarm.when));
+    }
     made->watches_.push_back({alarm, AlarmWatch(std::move(rule), alarm.cooldown)});
   }
   return made;

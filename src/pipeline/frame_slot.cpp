@@ -1,6 +1,9 @@
 #include "pipeline/frame_slot.h"
 
 #include <utility>
+#include <vector>
+
+#include "pipeline/frame_aligner.h"
 
 namespace shoal {
 namespace {
@@ -11,9 +14,14 @@ constexpr auto kRetry = std::chrono::milliseconds(100);
 
 FrameSlot::FrameSlot(const FrameSlotOptions& options, CameraCounters& counters,
                      std::function<void()> wake)
-    : options_(options), counters_(counters), wake_(std::move(wake)) {}
+    : options_(options), counters_(counters), wake_(std::move(wake)) {
+  if (options_.aligner != nullptr) options_.aligner->add(*this, options_.align);
+}
 
-FrameSlot::~FrameSlot() { set_feed(nullptr); }
+FrameSlot::~FrameSlot() {
+  if (options_.aligner != nullptr) options_.aligner->remove(*this);
+  set_feed(nullptr);
+}
 
 bool FrameSlot::put(CameraFrame& frame) {
   {
@@ -116,18 +124,53 @@ void FrameSlot::request_stop() {
 }
 
 // At most one frame is in flight, and one more is done and not yet taken: what is behind the
-// analysis must not pile up either.
+// analysis must not pile up either. True: the caller offers, nobody else does until that has ended.
+bool FrameSlot::claim() {
+  const std::lock_guard lock(mutex_);
+  if (!waiting_ || offered_ || stopped_ || count_ == finished_.size()) return false;
+  offered_ = true;
+  return true;
+}
+
+// The offer came to nothing.
+void FrameSlot::unclaim(bool closed) {
+  const std::lock_guard lock(mutex_);
+  offered_ = false;
+  closed_ = closed_ || closed;
+}
+
 void FrameSlot::offer() {
-  Size size;
-  {
-    const std::lock_guard lock(mutex_);
-    if (!waiting_ || in_flight_ || stopped_ || count_ == finished_.size()) return;
-    size = newest_.pixels.source_size;
-  }
+  if (!claim()) return;
+  if (options_.aligner != nullptr) return options_.aligner->ready(*this);
   const std::lock_guard lock(feed_mutex_);
-  if (feed_ == nullptr || feed_->offer(size) != Offered::kClosed) return;
-  const std::lock_guard state(mutex_);
-  closed_ = true;
+  const Offered offered = feed_ == nullptr ? Offered::kInFlight : feed_->offer(size_to_offer());
+  if (offered != Offered::kAccepted) unclaim(offered == Offered::kClosed);
+}
+
+Size FrameSlot::size_to_offer() const {
+  const std::lock_guard lock(mutex_);
+  return newest_.pixels.source_size;
+}
+
+void FrameSlot::offer_together(std::span<FrameSlot* const> slots, std::uint64_t group) {
+  std::vector<std::unique_lock<std::mutex>> locks;
+  std::vector<HostFeed::Joint> joints;
+  std::vector<FrameSlot*> offered;
+  for (FrameSlot* slot : slots) {
+    // One thread alone holds several of these, so that their order does not matter.
+    locks.emplace_back(slot->feed_mutex_);
+    if (slot->feed_ == nullptr) {
+      slot->unclaim(false);
+      continue;
+    }
+    joints.push_back({.feed = slot->feed_.get(), .size = slot->size_to_offer()});
+    offered.push_back(slot);
+  }
+  HostFeed::offer_together(joints, group);
+  for (std::size_t i = 0; i < joints.size(); ++i) {
+    if (joints[i].offered == Offered::kAccepted) continue;
+    offered[i]->unclaim(joints[i].offered == Offered::kClosed);
+  }
 }
 
 bool FrameSlot::supply(Request& request) noexcept {
@@ -169,6 +212,10 @@ void FrameSlot::collect(Outcome& outcome) noexcept {
 }
 
 void FrameSlot::landed(Landed how) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    offered_ = false;
+  }
   switch (how) {
     case Landed::kAnswered:
       wake_();

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 
 #include "core/camera_result.h"
 #include "core/outcome.h"
@@ -19,6 +20,8 @@
 #include "shoal/result.h"
 
 namespace shoal {
+
+class FrameAligner;
 
 // One decoded frame and where it comes from. Recycled by swapping.
 struct CameraFrame {
@@ -51,6 +54,9 @@ struct FinishedFrame {
 struct FrameSlotOptions {
   bool live = true;    // false: put() waits until the frame before is taken; none is dropped
   Duration age_max{};  // live: an older frame is not given to a lane; 0: no limit
+  // Not null: frames wait up to `align` for those of its other members. Outlives the slot.
+  FrameAligner* aligner = nullptr;
+  Duration align{};
 };
 
 // Threads  put(), carry(), lost() and the feed's methods by the reader; take() by the analysis; the
@@ -79,6 +85,8 @@ class FrameSlot final : public FeedClient {
   [[nodiscard]] bool needs_feed() const;
   // Tells the model that a frame waits, if one does; put() has done so.
   void offer();
+  // The same for several at once, as one group of the scheduler.
+  static void offer_together(std::span<FrameSlot* const> slots, std::uint64_t group);
 
   enum class Taken : std::uint8_t { kNothing, kFrame, kLost };
   // Fills `frame` by swapping, in order; the next one may then begin.
@@ -91,6 +99,9 @@ class FrameSlot final : public FeedClient {
   void landed(Landed how) noexcept override;
 
  private:
+  [[nodiscard]] bool claim();
+  void unclaim(bool closed);
+  [[nodiscard]] Size size_to_offer() const;
   [[nodiscard]] FinishedFrame& finished_place() { return finished_[(first_ + count_) % 2]; }
 
   const FrameSlotOptions options_;
@@ -103,6 +114,7 @@ class FrameSlot final : public FeedClient {
   bool waiting_ = false;  // newest_ is there
   CameraFrame flying_;    // what a lane has; its pixels are the request's
   bool in_flight_ = false;
+  bool offered_ = false;  // from the claim to landed(): the feed's one request is on its way
   std::array<FinishedFrame, 2> finished_;  // a ring
   std::size_t first_ = 0;
   std::size_t count_ = 0;

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 namespace shoal {
 
@@ -24,11 +25,22 @@ class HostFeed::Round final : public Completion, public PictureSupply {
   }
 
   Offered offer(Size size) {
+    Offered offered = Offered::kInFlight;
+    auto request = begin(size, offered);
+    if (request) lanes_.submit(std::move(request), Overflow::kReject);
+    return offered;
+  }
+
+  // The request of a new round, for the caller to submit; nullptr where there is none to begin.
+  std::unique_ptr<Request> begin(Size size, Offered& offered) {
     std::unique_ptr<Request> request;
     {
       const std::lock_guard lock(mutex_);
-      if (!request_) return Offered::kInFlight;
-      if (!runner_.enter()) return Offered::kClosed;
+      offered = Offered::kInFlight;
+      if (!request_) return nullptr;
+      offered = Offered::kClosed;
+      if (!runner_.enter()) return nullptr;
+      offered = Offered::kAccepted;
       request = std::move(request_);
     }
     RequestPool::renew(*request);
@@ -40,9 +52,9 @@ class HostFeed::Round final : public Completion, public PictureSupply {
     request->outcome.size = size;
     request->completion = this;
     request->started = Clock::now();
-    lanes_.submit(std::move(request), Overflow::kReject);
-    return Offered::kAccepted;
+    return request;
   }
+  [[nodiscard]] LanePool& lanes() { return lanes_; }
 
   bool supply(Request& request) noexcept override {
     asked_ = true;
@@ -95,5 +107,25 @@ HostFeed::HostFeed(CallRunner& runner, LanePool& lanes, FeedClient& client, Feed
 HostFeed::~HostFeed() = default;
 
 Offered HostFeed::offer(Size size) { return round_->offer(size); }
+
+void HostFeed::offer_together(std::span<Joint> feeds, std::uint64_t group) {
+  // Most sites have one model: one pass over them.
+  std::vector<std::unique_ptr<Request>> requests;
+  std::vector<bool> done(feeds.size(), false);
+  for (std::size_t first = 0; first < feeds.size(); ++first) {
+    if (done[first]) continue;
+    LanePool& lanes = feeds[first].feed->round_->lanes();
+    requests.clear();
+    for (std::size_t i = first; i < feeds.size(); ++i) {
+      if (&feeds[i].feed->round_->lanes() != &lanes) continue;
+      done[i] = true;
+      auto request = feeds[i].feed->round_->begin(feeds[i].size, feeds[i].offered);
+      if (!request) continue;
+      request->group = group;
+      requests.push_back(std::move(request));
+    }
+    lanes.submit_together(requests);
+  }
+}
 
 }  // namespace shoal

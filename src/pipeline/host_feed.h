@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "core/request.h"
@@ -58,6 +59,16 @@ class HostFeed {
   // A picture of about this size is there.
   // Cost     two locks; nothing is allocated.
   [[nodiscard]] Offered offer(Size size);
+
+  // The same for several at once, so that they can share a batch: what is of one model enters its
+  // queue together, as a group, and goes to one lane as far as a batch has room. Those in flight
+  // and those closed are passed over. `group`: any number but 0, not used lately.
+  struct Joint {
+    HostFeed* feed = nullptr;
+    Size size;
+    Offered offered = Offered::kInFlight;  // the answer
+  };
+  static void offer_together(std::span<Joint> feeds, std::uint64_t group);
 
  private:
   class Round;  // the completion of the request

@@ -101,6 +101,14 @@ void LanePool::submit(std::unique_ptr<Request> request, Overflow overflow) {
   }
 }
 
+void LanePool::submit_together(std::span<std::unique_ptr<Request>> requests) {
+  for (auto& request : requests) (void)place(*request);  // fails for encoded pictures alone
+  batcher_.submit_together(requests, Clock::now());
+  for (auto& request : requests) {
+    if (request) answer(std::move(request), {ErrorCode::kQueueFull, "the queue is full"});
+  }
+}
+
 LaneStats LanePool::stats() const {
   LaneStats stats;
   for (const auto& lane : lanes_) lane->add_to(stats);

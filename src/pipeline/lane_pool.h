@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "core/request.h"
@@ -39,6 +40,9 @@ class LanePool {
   // Answers it itself, with an error, where it is not accepted.
   // Cost     of encoded pictures, reading the header: microseconds.
   void submit(std::unique_ptr<Request> request, Overflow overflow);
+
+  // Several at once: see Batcher::submit_together. REQUIRES: no encoded pictures.
+  void submit_together(std::span<std::unique_ptr<Request>> requests);
 
   // Answers everything accepted, then ends the threads. Idempotent.
   void close();

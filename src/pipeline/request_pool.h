@@ -67,6 +67,7 @@ class RequestPool {
     request.work = Work::kPixels;
     request.priority = Priority::kNormal;
     request.source = 0;
+    request.group = 0;
     request.borrowed = {};
     request.keep_pixels = false;
     request.confidence.reset();

@@ -9,6 +9,7 @@
 
 #include "core/log.h"
 #include "core/suggest.h"
+#include "pipeline/site_config_read.h"
 #include "pipeline/site_sinks.h"
 
 namespace shoal {
@@ -24,15 +25,21 @@ Error prefixed(const std::string& name, const Error& error) {
   return {error.code, name + ": " + error.message};
 }
 
+PicturePoint picture_point(const RelativePoint& point) {
+  return {static_cast<float>(point.x), static_cast<float>(point.y)};
+}
+
 }  // namespace
 
-Site::Site(const SiteConfig& config, const ModelRegistry& models)
-    : config_(config), models_(models) {}
+Site::Site(SiteConfig config, const ModelRegistry& models, SiteState state)
+    : config_(std::move(config)), models_(models), state_(std::move(state)) {}
 
 Site::~Site() { stop(std::chrono::seconds(5)); }
 
-Result<std::unique_ptr<Site>> Site::create(const SiteConfig& config, const ModelRegistry& models) {
-  std::unique_ptr<Site> site(new Site(config, models));
+Result<std::unique_ptr<Site>> Site::create(SiteConfig config, const ModelRegistry& models,
+                                           std::span<const std::string> model_names) {
+  SiteState state = SHOAL_TRY(open_site_state(config, model_names));
+  std::unique_ptr<Site> site(new Site(std::move(config), models, std::move(state)));
   SHOAL_TRY(site->open());
   return site;
 }
@@ -66,8 +73,15 @@ Result<Site::CameraPtr> Site::make_camera(const CameraConfig& config,
   identity->number = ++camera_numbers_;
   identity->name = config.name;
   identity->class_names = (*host)->model().class_names;
-  for (const ZoneConfig& zone : config.zones) identity->zones.push_back(zone.name);
-  for (const LineConfig& line : config.lines) identity->lines.push_back(line.name);
+  for (const ZoneConfig& zone : config.zones) {
+    identity->zones.push_back(zone.name);
+    auto& shape = identity->zone_shapes.emplace_back();
+    for (const RelativePoint& point : zone.polygon) shape.push_back(picture_point(point));
+  }
+  for (const LineConfig& line : config.lines) {
+    identity->lines.push_back(line.name);
+    identity->line_shapes.push_back({picture_point(line.from), picture_point(line.to)});
+  }
   auto scene = CameraScene::create(config, identity, config_.alarms,
                                    [this] { return TrackId{++track_ids_}; });
   if (!scene) return scene.error();
@@ -90,7 +104,8 @@ Result<Site::CameraPtr> Site::make_camera(const CameraConfig& config,
                         .scene = std::move(*scene),
                         .counters = std::move(counters),
                         .tap = desk_->tap_for(config.name, config_.alarms),
-                        .wake = std::move(wake)});
+                        .wake = std::move(wake),
+                        .aligner = &aligner_});
   *self = camera;
   return camera;
 }
@@ -188,15 +203,19 @@ Result<void> Site::add(const CameraConfig& config) {
     }
   }
   CameraPtr camera = SHOAL_TRY(make_camera(config, nullptr));
-  const std::lock_guard lock(mutex_);
-  cameras_.push_back(camera);
-  if (running_) camera->start();
+  {
+    const std::lock_guard lock(mutex_);
+    cameras_.push_back(camera);
+    if (running_) camera->start();
+  }
+  save_state();
   return {};
 }
 
-Result<void> Site::change(std::string_view name, const CameraConfig& config) {
+Result<void> Site::change(std::string_view name, const CameraConfig& wanted) {
   const std::lock_guard one_at_a_time(changing_);
   std::shared_ptr<CameraCounters> counters;
+  CameraConfig config = wanted;
   {
     const std::lock_guard lock(mutex_);
     const auto found = find_locked(name);
@@ -209,25 +228,33 @@ Result<void> Site::change(std::string_view name, const CameraConfig& config) {
                    fmt::format("there is a camera '{}' already", config.name)};
     }
     counters = (*found)->counters();
+    // Doors show URLs with *** for the password, and get them back so.
+    config.url = with_known_password(config.url, (*found)->config().url);
   }
   CameraPtr camera = SHOAL_TRY(make_camera(config, std::move(counters)));
-  const std::lock_guard lock(mutex_);
-  const auto found = find_locked(name);
-  retire_locked(std::exchange(*found, camera));
-  if (running_) camera->start();
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = find_locked(name);
+    retire_locked(std::exchange(*found, camera));
+    if (running_) camera->start();
+  }
+  save_state();
   return {};
 }
 
 Result<void> Site::remove(std::string_view name) {
   const std::lock_guard one_at_a_time(changing_);
-  const std::lock_guard lock(mutex_);
-  const auto found = find_locked(name);
-  if (found == cameras_.end()) {
-    return Error{ErrorCode::kNotFound, fmt::format("no camera '{}'", name)};
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = find_locked(name);
+    if (found == cameras_.end()) {
+      return Error{ErrorCode::kNotFound, fmt::format("no camera '{}'", name)};
+    }
+    CameraPtr camera = std::move(*found);
+    cameras_.erase(found);
+    retire_locked(std::move(camera));
   }
-  CameraPtr camera = std::move(*found);
-  cameras_.erase(found);
-  retire_locked(std::move(camera));
+  save_state();
   return {};
 }
 
@@ -238,13 +265,29 @@ void Site::retire_locked(CameraPtr camera) {
 }
 
 Result<void> Site::set_paused(std::string_view name, bool paused) {
-  const std::lock_guard lock(mutex_);
-  const auto found = find_locked(name);
-  if (found == cameras_.end()) {
-    return Error{ErrorCode::kNotFound, fmt::format("no camera '{}'", name)};
+  const std::lock_guard one_at_a_time(changing_);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = find_locked(name);
+    if (found == cameras_.end()) {
+      return Error{ErrorCode::kNotFound, fmt::format("no camera '{}'", name)};
+    }
+    (*found)->set_paused(paused);
   }
-  (*found)->set_paused(paused);
+  save_state();
   return {};
+}
+
+// What cannot be kept is said; the change stands all the same.
+void Site::save_state() {
+  std::vector<CameraConfig> now;
+  for (const CameraPtr& camera : snapshot()) {
+    now.push_back(camera->config());
+    now.back().paused = camera->paused();
+  }
+  if (const auto saved = state_.save(now); !saved) {
+    log(LogLevel::kError, "site", "{}", saved.error().message);
+  }
 }
 
 void Site::watch(std::uint64_t camera, bool watching) {

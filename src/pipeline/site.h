@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "pipeline/model_registry.h"
 #include "pipeline/site_camera.h"
 #include "pipeline/site_config.h"
+#include "pipeline/site_state.h"
 #include "pipeline/sink_worker.h"
 #include "shoal/result.h"
 
@@ -29,12 +31,12 @@ class Site final : public CameraControl, private CameraOutlet {
  public:
   static constexpr std::size_t kCamerasMax = 1024;
 
-  // Opens sinks, spool and recordings; there are no cameras before start(). `models` outlives the
-  // site.
+  // Reads the state file, opens sinks, spool and recordings; there are no cameras before start().
+  // `models` outlives the site; `model_names`: of [model.NAME].
   // Errors   kInvalidArgument, kUnavailable: a sink, the spool or the recordings folder cannot be
   //          opened.
-  [[nodiscard]] static Result<std::unique_ptr<Site>> create(const SiteConfig& config,
-                                                            const ModelRegistry& models);
+  [[nodiscard]] static Result<std::unique_ptr<Site>> create(
+      SiteConfig config, const ModelRegistry& models, std::span<const std::string> model_names);
   ~Site() override;  // stops
 
   // Makes the configured cameras and starts them. REQUIRES: the models are loaded.
@@ -51,7 +53,7 @@ class Site final : public CameraControl, private CameraOutlet {
   [[nodiscard]] Result<CameraStatus> camera(std::string_view name) const override;
   [[nodiscard]] std::vector<SinkStatus> sinks() const override;
   [[nodiscard]] Result<void> add(const CameraConfig& config) override;
-  [[nodiscard]] Result<void> change(std::string_view name, const CameraConfig& config) override;
+  [[nodiscard]] Result<void> change(std::string_view name, const CameraConfig& wanted) override;
   [[nodiscard]] Result<void> remove(std::string_view name) override;
   [[nodiscard]] Result<void> set_paused(std::string_view name, bool paused) override;
   [[nodiscard]] std::vector<std::shared_ptr<const Alarm>> alarms(
@@ -65,13 +67,14 @@ class Site final : public CameraControl, private CameraOutlet {
   using CameraPtr = std::shared_ptr<SiteCamera>;
   using Cameras = std::vector<CameraPtr>;
 
-  Site(const SiteConfig& config, const ModelRegistry& models);
+  Site(SiteConfig config, const ModelRegistry& models, SiteState state);
   [[nodiscard]] Result<void> open();
   [[nodiscard]] Result<CameraPtr> make_camera(const CameraConfig& config,
                                               std::shared_ptr<CameraCounters> counters);
   [[nodiscard]] Cameras::iterator find_locked(std::string_view name);
   [[nodiscard]] Cameras snapshot() const;
   void retire_locked(CameraPtr camera);
+  void save_state();
   void analysis_loop();
   void sweep_loop();
 
@@ -93,6 +96,7 @@ class Site final : public CameraControl, private CameraOutlet {
   std::vector<std::unique_ptr<SinkWorker>> workers_;
   bool pictures_wanted_ = false;  // by a sink
   std::unique_ptr<AlarmDesk> desk_;
+  FrameAligner aligner_;  // outlives the cameras
   AlarmPainter painter_;  // the analysis thread's
 
   BoundedQueue<std::weak_ptr<SiteCamera>> queue_{kCamerasMax * 2};
@@ -100,6 +104,7 @@ class Site final : public CameraControl, private CameraOutlet {
   std::thread sweeper_;
 
   std::mutex changing_;  // one change of the cameras at a time: making one takes a while
+  SiteState state_;      // guarded by changing_
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable stopping_;
   Cameras cameras_;           // in order of configuration

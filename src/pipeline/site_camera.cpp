@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "source/video_reader.h"
+#include "pipeline/site_config_check.h"
 
 namespace shoal {
 namespace {
@@ -38,8 +38,11 @@ void copy_result(CameraResult& to, const CameraResult& from) {
 
 SiteCamera::SiteCamera(Parts parts)
     : parts_(std::move(parts)),
-      slot_({.live = parts_.config.live, .age_max = parts_.config.age_max}, *parts_.counters,
-            parts_.wake),
+      slot_({.live = parts_.config.live,
+             .age_max = parts_.config.age_max,
+             .aligner = parts_.config.align > Duration::zero() ? parts_.aligner : nullptr,
+             .align = parts_.config.align},
+            *parts_.counters, parts_.wake),
       reader_({.config = parts_.config,
                .number = parts_.identity->number,
                .models = parts_.models,
@@ -104,7 +107,7 @@ void SiteCamera::remember(const CameraResult& result) {
 CameraStatus SiteCamera::status() const {
   CameraStatus status;
   status.config = parts_.config;
-  status.config.url = without_password(parts_.config.url);
+  status.config.url = without_secrets(parts_.config.url);
   status.number = parts_.identity->number;
   status.identity = parts_.identity;
   parts_.counters->fill(status, Clock::now());

@@ -14,6 +14,7 @@
 #include "pipeline/camera_counters.h"
 #include "pipeline/camera_reader.h"
 #include "pipeline/camera_scene.h"
+#include "pipeline/frame_aligner.h"
 #include "pipeline/frame_slot.h"
 #include "pipeline/model_registry.h"
 #include "pipeline/site_config.h"
@@ -51,6 +52,7 @@ class SiteCamera {
     std::shared_ptr<CameraCounters> counters;  // of the camera before a change, or new
     std::shared_ptr<CameraTap> tap;            // may be null
     std::function<void()> wake;                // there is something to analyse
+    FrameAligner* aligner = nullptr;           // outlives the camera; used where it aligns
   };
   explicit SiteCamera(Parts parts);
 
@@ -59,6 +61,7 @@ class SiteCamera {
   void join() { reader_.join(); }
   [[nodiscard]] bool ended() const { return reader_.ended(); }
   void set_paused(bool paused) { reader_.set_paused(paused); }
+  [[nodiscard]] bool paused() const { return reader_.paused(); }
 
   // Everything that has come back from the lanes.
   void analyse(CameraOutlet& outlet);

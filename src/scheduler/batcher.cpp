@@ -43,6 +43,16 @@ Pushed Batcher::submit(std::unique_ptr<Request>& request, Overflow overflow, Tim
   return pushed;
 }
 
+void Batcher::submit_together(std::span<std::unique_ptr<Request>> requests, TimePoint now) {
+  std::unique_lock lock(mutex_);
+  for (std::unique_ptr<Request>& request : requests) {
+    if (request) (void)dispatcher_.submit(request, now);
+  }
+  const Wake wake = mark_locked();
+  lock.unlock();
+  notify(wake);
+}
+
 bool Batcher::next(Batch& batch, LaneKind kind) {
   batch.requests.clear();
   batch.dropped.clear();

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "scheduler/dispatcher.h"
@@ -24,6 +25,10 @@ class Batcher {
   // Takes the request where it is accepted; otherwise the caller still owns it. `now` becomes its
   // queue time. kDropOldest is not offered here: evicting means answering, the doors do that.
   [[nodiscard]] Pushed submit(std::unique_ptr<Request>& request, Overflow overflow, TimePoint now);
+
+  // Several at once, so that no lane looks before all are there. Those that are not accepted stay
+  // with the caller. The requests' vector is not changed otherwise.
+  void submit_together(std::span<std::unique_ptr<Request>> requests, TimePoint now);
 
   // Waits until decide() launches a batch for a lane of this kind, or requests were dropped, and
   // fills `batch` (its vectors are used again): requests, dropped or both. False once closed and

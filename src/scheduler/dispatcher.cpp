@@ -90,7 +90,13 @@ void Dispatcher::take(const Launch& launch, Batch& batch, LaneKind kind, TimePoi
   BucketView& view = views_[launch.bucket];
   int left = realtime ? view.realtime : view.waiting;
   int taken = 0;
-  for (; taken < launch.count && left > 0; --left) {
+  const auto goes_on = [&] {
+    if (taken < launch.count) return true;
+    // What belongs together goes together, whatever the batch size that seemed best.
+    const std::uint64_t group = realtime ? 0 : batch.requests.back()->group;
+    return group != 0 && taken < view.batch_max && queue_.next_group(launch.bucket) == group;
+  };
+  for (; left > 0 && goes_on(); --left) {
     auto [request, cancelled] = queue_.take(launch.bucket, realtime, now);
     if (realtime) --realtime_waiting_;
     if (!cancelled) {

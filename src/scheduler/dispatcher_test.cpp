@@ -150,5 +150,31 @@ TEST(DispatcherTest, RealtimeAlternatesWithOthersThatAreDueOnASingleLane) {
   drain(dispatcher);
 }
 
+TEST(DispatcherTest, WhatBelongsTogetherGoesTogetherUpToTheLargestBatch) {
+  Dispatcher dispatcher({.policy = {.batch_max = 4}, .bucket_count = 1, .lane_count = 2});
+  dispatcher.idle(LaneKind::kRegular);
+  dispatcher.idle(LaneKind::kRegular);
+  // A picture costs the same in any batch, so that lanes would take them one by one.
+  for (int size = 1; size <= 4; ++size) {
+    for (int i = 0; i < 10; ++i) {
+      dispatcher.learn(0, size, milliseconds(10 * size), LaneKind::kRegular, kStart);
+    }
+  }
+  for (std::uint64_t source = 1; source <= 6; ++source) {
+    auto made = request(source);
+    made->group = 7;
+    submit(dispatcher, std::move(made));
+  }
+  submit(dispatcher, request(9));
+  Batch batch;
+  ASSERT_TRUE(std::holds_alternative<Launch>(dispatcher.ask(batch, LaneKind::kRegular, kStart)));
+  EXPECT_EQ(batch.requests.size(), 4U);
+  batch.requests.clear();
+  ASSERT_TRUE(std::holds_alternative<Launch>(dispatcher.ask(batch, LaneKind::kRegular, kStart)));
+  EXPECT_EQ(batch.requests.size(), 2U) << "not the one that does not belong to them";
+  batch.requests.clear();
+  drain(dispatcher);
+}
+
 }  // namespace
 }  // namespace shoal

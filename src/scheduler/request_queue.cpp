@@ -118,6 +118,13 @@ RequestQueue::Taken RequestQueue::take(std::size_t bucket, bool realtime, TimePo
   return taken;
 }
 
+std::uint64_t RequestQueue::next_group(std::size_t bucket) const {
+  const std::size_t priority = next_priority(buckets_[bucket]);
+  if (priority == kPriorityCount) return 0;
+  const Flow& flow = flows_[buckets_[bucket].lines[priority].flows.first];
+  return waiting_[flow.requests.first].request->group;
+}
+
 // Unlinks a request from all it is in. Its flow keeps its place in line while it has others.
 std::unique_ptr<Request> RequestQueue::remove(std::uint32_t waiting) {
   Waiting& entry = waiting_[waiting];

@@ -43,6 +43,8 @@ class RequestQueue {
   // The one whose turn it is, of the bucket's realtime requests or of all others. REQUIRES: there
   // is one.
   [[nodiscard]] Taken take(std::size_t bucket, bool realtime, TimePoint now);
+  // The group of the one that take(bucket, false) would take; 0 where there is none.
+  [[nodiscard]] std::uint64_t next_group(std::size_t bucket) const;
   // One whose deadline is not later than `now`; nullptr where there is none.
   [[nodiscard]] std::unique_ptr<Request> take_expired(TimePoint now);
   // Any; nullptr where the queue is empty.

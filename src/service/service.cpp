@@ -273,7 +273,9 @@ Result<void> RunningService::listen_metrics() {
 Result<void> RunningService::listen() {
   const ServiceConfig& config = options_.config.service;
   if (options_.with_cameras) {
-    site_ = SHOAL_TRY(Site::create(options_.config.site, registry_));
+    std::vector<std::string> names;
+    for (const NamedModel& model : options_.config.models) names.push_back(model.name);
+    site_ = SHOAL_TRY(Site::create(options_.config.site, registry_, names));
     meter_ = std::make_unique<SiteMeter>(registry_, *site_);
   }
   if (!config.api_keys_file.empty()) keys_ = SHOAL_TRY(ApiKeys::load(config.api_keys_file));

@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+"""Cameras: twenty mixed live streams, and four clips in full beside Ultralytics.
+
+  cameras.py [--parts live,clips,around] [--seconds 60] [--shoal build/release/shoal]
+             [--ultralytics VENV/bin/python] [--output docs/benchmarks/cameras.md]
+
+live    twenty files that play at their own speed (720p to 4K, 1 to 25 frames a second, made from the
+        zoo's videos with ffmpeg) through `shoal run`: each camera's rate, the age of its results, RSS
+clips   four clips, every frame, as fast as it goes: `shoal run` with live = false beside
+        Ultralytics' multi-stream track() on OpenVINO, and the network-only rate of the same minutes
+around  what a frame costs beside the network: from the request log of the live run
+
+The machine should do nothing else.
+"""
+import argparse
+import json
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HERE = Path(__file__).resolve().parent
+
+# (video of the zoo, width, frames a second); heights follow.
+LIVE = ([("carnd_test_small1", 1280, fps) for fps in (1, 1, 2, 2, 5, 5, 10, 10, 25, 25)] +
+        [("carnd_small2_up1920x1080_h264", 1920, fps) for fps in (1, 2, 5, 5, 10, 25)] +
+        [("mosaic9_3840x2160_h264", 3840, fps) for fps in (1, 1, 2, 5)])
+CLIPS = ("car-detection", "one-by-one-person-detection", "carnd_test_small1",
+         "sam2_05_default_juggle")
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows])
+
+
+def get(port, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        return json.load(answer)
+
+
+def rss_mib(pid):
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", text).group(1)) / 1024
+
+
+class Site:
+    """`shoal run` with this configuration, until the block ends."""
+
+    def __init__(self, shoal, text, folder, *options):
+        self.config = folder / "site.toml"
+        self.config.write_text(text)
+        self.log = open(folder / "run.log", "w+")
+        self.process = subprocess.Popen([str(shoal), "run", str(self.config), *options],
+                                        stderr=self.log, stdout=self.log)
+
+    def port(self, patience=60):
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            text = Path(self.log.name).read_text()
+            found = re.search(r"http://127\.0\.0\.1:(\d+)/\n", text)
+            if found and "ready" in text:
+                return int(found.group(1))
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.2)
+        raise SystemExit("shoal run does not become ready: " + Path(self.log.name).read_text()[-800:])
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+        return Path(self.log.name).read_text()
+
+
+class Report:
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.folder = Path(tempfile.mkdtemp(prefix="cameras-"))
+        self.small = arguments.zoo / "models/picodet_s_320_fp32.onnx"
+        self.large = arguments.zoo / "models/yolo11n_640_dq8.onnx"
+
+    def video(self, name):
+        return self.arguments.zoo / "video" / f"{name}.mp4"
+
+    def made(self, name, fps):
+        path = self.folder / f"{name}-{fps}.mp4"
+        if not path.exists():
+            subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", self.video(name), "-an",
+                            "-vf", f"fps={fps}", "-t", "20", "-c:v", "libx264", "-preset",
+                            "veryfast", "-g", str(max(2, fps)), path], check=True)
+        return path
+
+    def ceiling(self, model):
+        text = subprocess.run(
+            [self.arguments.shoal, "bench", "-m", model, "--from", "device", "--precision", "bf16",
+             "--batch", "1,8", "--seconds", "4", "--json", "-"],
+            capture_output=True, text=True, check=True, timeout=120).stdout
+        return max(run["images_per_second"] for run in json.loads(text)["runs"])
+
+    def head(self, model, log=""):
+        return (f'[model]\npath = "{model}"\nprecision = "bf16"\n[service]\nhttp = "127.0.0.1:0"\n'
+                f'grpc = ""\nmetrics = ""\nrequest_log = "{log}"\n[site]\n'
+                f'recordings = "{self.folder}/rec"\nspool = "{self.folder}/spool"\n')
+
+    def live(self):
+        text = self.head(self.small, self.folder / "requests.jsonl")
+        for number, (name, width, fps) in enumerate(LIVE):
+            text += (f'[[camera]]\nname = "c{number:02}-{width}-{fps}"\n'
+                     f'url = "file:{self.made(name, fps)}"\nloop = true\n')
+        text += f'[[sink]]\ntype = "jsonl"\npath = "{self.folder}/results.jsonl"\n'
+        say("live: twenty cameras")
+        site = Site(self.arguments.shoal, text, self.folder)
+        port = site.port()
+        time.sleep(10)
+        before = {camera["name"]: camera for camera in get(port, "/api/v1/cameras")["cameras"]}
+        begun, memory, ages = time.monotonic(), [], {name: [] for name in before}
+        batches = []
+        while time.monotonic() - begun < self.arguments.seconds:
+            time.sleep(0.5)
+            memory.append(rss_mib(site.process.pid))
+            batches.append(get(port, "/api/v1/status")["images_per_second"])
+        after = {camera["name"]: camera for camera in get(port, "/api/v1/cameras")["cameras"]}
+        seconds = time.monotonic() - begun
+        site.stop()
+        rows, shares = [], []
+        for number, (_, width, fps) in enumerate(LIVE):
+            name = f"c{number:02}-{width}-{fps}"
+            rate = (after[name]["analysed"] - before[name]["analysed"]) / seconds
+            drops = {reason: count - before[name]["dropped"][reason]
+                     for reason, count in after[name]["dropped"].items()
+                     if count > before[name]["dropped"][reason]}
+            shares.append(rate / fps)
+            rows.append([f"{width}x{after[name]['height']}", fps, f"{rate:.2f}",
+                         f"{rate / fps:.2f}", f"{after[name]['latency_ms']['p50']:.0f}",
+                         f"{after[name]['latency_ms']['p99']:.0f}",
+                         ", ".join(f"{k} {v}" for k, v in drops.items()) or "-"])
+        total = sum(float(row[2]) for row in rows)
+        text = (f"`shoal run`, picodet_s_320_fp32 in bf16, {seconds:.0f} s; a source loops every 20 s. "
+                f"{total:.1f} frames/s are analysed of {sum(c[2] for c in LIVE)}; the least share of a "
+                f"camera is {min(shares):.2f}. RSS {memory[0]:.0f} MiB at the start, "
+                f"{max(memory):.0f} at most, {memory[-1]:.0f} at the end. Latency: from capture to "
+                f"result, of the last 256 frames of each camera.\n\n")
+        return "## Twenty live cameras\n\n" + text + table(
+            ["picture", "source fps", "analysed/s", "share", "p50 ms", "p99 ms", "not analysed"], rows)
+
+    def around(self):
+        path = self.folder / "requests.jsonl"
+        if not path.exists():
+            return "## Around the network\n\nNot measured: needs the part `live`."
+        lines = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+        lines = [line for line in lines if line["status"] == "ok"][200:]
+        mean = {key: statistics.mean(line[key] for line in lines) for key in
+                ("decode_ms", "queue_ms", "preprocess_ms", "inference_ms", "postprocess_ms")}
+        batch = statistics.mean(line["batch_size"] for line in lines)
+        around = mean["preprocess_ms"] + mean["postprocess_ms"]
+        return ("## Around the network\n\nFrom the request log of the live run, means over "
+                f"{len(lines)} frames, batches of {batch:.1f}: letterbox {mean['preprocess_ms']:.3f} "
+                f"ms and boxes {mean['postprocess_ms']:.3f} ms beside {mean['inference_ms']:.2f} ms of "
+                f"the network: {around / mean['inference_ms']:.1%}. Decoding and conversion to RGB "
+                f"take {mean['decode_ms']:.2f} ms.")
+
+    def shoal_clips(self):
+        text = self.head(self.large)
+        for name in CLIPS:
+            text += f'[[camera]]\nname = "{name}"\nurl = "file:{self.video(name)}"\nlive = false\n'
+        begun = time.monotonic()
+        site = Site(self.arguments.shoal, text, self.folder)
+        site.port()
+        ready = time.monotonic()
+        site.process.wait(600)
+        seconds = time.monotonic() - ready
+        log = Path(site.log.name).read_text()
+        frames = int(re.search(r"([\d,]+) frames analysed", log).group(1).replace(",", ""))
+        say(f"  shoal {frames} frames in {seconds:.1f} s ({ready - begun:.1f} s to load)")
+        return frames, frames / seconds
+
+    def ultralytics_clips(self):
+        result = subprocess.run(
+            [self.arguments.ultralytics, HERE / "ultralytics_streams.py", self.large,
+             *[self.video(name) for name in CLIPS]],
+            capture_output=True, text=True, timeout=900,
+            env={**os.environ, "YOLO_VERBOSE": "false"})
+        if result.returncode != 0:
+            return None, result.stderr[-300:]
+        told = json.loads(result.stdout.splitlines()[-1])
+        say(f"  ultralytics {told}")
+        return told["frames"], told["frames"] / told["seconds"]
+
+    def clips(self):
+        rows = []
+        for _ in range(self.arguments.rounds):
+            ceiling = self.ceiling(self.large)
+            frames, rate = self.shoal_clips()
+            rows.append(["Shoal", frames, f"{rate:.1f}", f"{ceiling:.1f}", f"{rate / ceiling:.2f}"])
+            if self.arguments.ultralytics:
+                frames, rate = self.ultralytics_clips()
+                cell = f"{rate:.1f}" if frames else rate
+                share = f"{rate / ceiling:.2f}" if frames else "-"
+                rows.append(["Ultralytics track()", frames, cell, f"{ceiling:.1f}", share])
+        return ("## Four clips in full\n\nyolo11n_640_dq8, bf16; " + ", ".join(CLIPS) +
+                "; every frame, decoded, tracked; the rounds alternate. Ultralytics runs the same file "
+                "on OpenVINO.\n\n" +
+                table(["what", "frames", "frames/s", "network only", "share"], rows))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--parts", default="live,around,clips", type=lambda text: text.split(","))
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--shoal", default=ROOT / "build/release/shoal")
+    parser.add_argument("--ultralytics", default="")
+    parser.add_argument("--zoo", type=Path,
+                        default=Path(os.environ.get("SHOAL_ZOO", ROOT / "../shared/zoo")))
+    parser.add_argument("--output", default="")
+    arguments = parser.parse_args()
+    arguments.zoo = arguments.zoo.resolve()
+    report = Report(arguments)
+    text = "# Cameras\n\nBy `benchmarks/cameras.py`.\n\n" + "\n\n".join(
+        getattr(report, part)() for part in arguments.parts) + "\n"
+    if arguments.output:
+        Path(arguments.output).write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
