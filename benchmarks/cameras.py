@@ -4,8 +4,8 @@
   cameras.py [--parts live,clips,around] [--seconds 60] [--shoal build/release/shoal]
              [--ultralytics VENV/bin/python] [--output docs/benchmarks/cameras.md]
 
-live    twenty files that play at their own speed (720p to 4K, 1 to 25 frames a second, made from the
-        zoo's videos with ffmpeg) through `shoal run`: each camera's rate, the age of its results, RSS
+live    twenty files that play at their own speed (720p to 4K, 1 to 25 frames a second, made from
+        the zoo's videos with ffmpeg) through `shoal run`: each camera's rate, latencies, RSS
 clips   four clips, every frame, as fast as it goes: `shoal run` with live = false beside
         Ultralytics' multi-stream track() on OpenVINO, and the network-only rate of the same minutes
 around  what a frame costs beside the network: from the request log of the live run
@@ -75,7 +75,8 @@ class Site:
             if self.process.poll() is not None:
                 break
             time.sleep(0.2)
-        raise SystemExit("shoal run does not become ready: " + Path(self.log.name).read_text()[-800:])
+        told = Path(self.log.name).read_text()[-800:]
+        raise SystemExit("shoal run does not become ready: " + told)
 
     def stop(self):
         if self.process.poll() is None:
@@ -97,7 +98,8 @@ class Report:
     def made(self, name, fps):
         path = self.folder / f"{name}-{fps}.mp4"
         if not path.exists():
-            subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", self.video(name), "-an",
+            subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", self.video(name),
+                            "-an",
                             "-vf", f"fps={fps}", "-t", "20", "-c:v", "libx264", "-preset",
                             "veryfast", "-g", str(max(2, fps)), path], check=True)
         return path
@@ -147,13 +149,14 @@ class Report:
                          f"{after[name]['latency_ms']['p99']:.0f}",
                          ", ".join(f"{k} {v}" for k, v in drops.items()) or "-"])
         total = sum(float(row[2]) for row in rows)
-        text = (f"`shoal run`, picodet_s_320_fp32 in bf16, {seconds:.0f} s; a source loops every 20 s. "
-                f"{total:.1f} frames/s are analysed of {sum(c[2] for c in LIVE)}; the least share of a "
-                f"camera is {min(shares):.2f}. RSS {memory[0]:.0f} MiB at the start, "
+        text = (f"`shoal run`, picodet_s_320_fp32 in bf16, {seconds:.0f} s; a source loops every "
+                f"20 s. {total:.1f} frames/s are analysed of {sum(c[2] for c in LIVE)}; the least "
+                f"share of a camera is {min(shares):.2f}. RSS {memory[0]:.0f} MiB at the start, "
                 f"{max(memory):.0f} at most, {memory[-1]:.0f} at the end. Latency: from capture to "
                 f"result, of the last 256 frames of each camera.\n\n")
         return "## Twenty live cameras\n\n" + text + table(
-            ["picture", "source fps", "analysed/s", "share", "p50 ms", "p99 ms", "not analysed"], rows)
+            ["picture", "source fps", "analysed/s", "share", "p50 ms", "p99 ms", "not analysed"],
+            rows)
 
     def around(self):
         path = self.folder / "requests.jsonl"
@@ -166,10 +169,11 @@ class Report:
         batch = statistics.mean(line["batch_size"] for line in lines)
         around = mean["preprocess_ms"] + mean["postprocess_ms"]
         return ("## Around the network\n\nFrom the request log of the live run, means over "
-                f"{len(lines)} frames, batches of {batch:.1f}: letterbox {mean['preprocess_ms']:.3f} "
-                f"ms and boxes {mean['postprocess_ms']:.3f} ms beside {mean['inference_ms']:.2f} ms of "
-                f"the network: {around / mean['inference_ms']:.1%}. Decoding and conversion to RGB "
-                f"take {mean['decode_ms']:.2f} ms.")
+                f"{len(lines)} frames, batches of {batch:.1f}: letterbox "
+                f"{mean['preprocess_ms']:.3f} ms and boxes {mean['postprocess_ms']:.3f} ms beside "
+                f"{mean['inference_ms']:.2f} ms of the network: "
+                f"{around / mean['inference_ms']:.1%}. Decoding and conversion to RGB take "
+                f"{mean['decode_ms']:.2f} ms.")
 
     def shoal_clips(self):
         text = self.head(self.large)
@@ -210,8 +214,8 @@ class Report:
                 share = f"{rate / ceiling:.2f}" if frames else "-"
                 rows.append(["Ultralytics track()", frames, cell, f"{ceiling:.1f}", share])
         return ("## Four clips in full\n\nyolo11n_640_dq8, bf16; " + ", ".join(CLIPS) +
-                "; every frame, decoded, tracked; the rounds alternate. Ultralytics runs the same file "
-                "on OpenVINO.\n\n" +
+                "; every frame, decoded, tracked; the rounds alternate. Ultralytics runs the same "
+                "file on OpenVINO.\n\n" +
                 table(["what", "frames", "frames/s", "network only", "share"], rows))
 
 

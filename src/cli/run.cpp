@@ -1,5 +1,5 @@
-// `shoal run`: cameras to sinks, with the service and the page beside them, until SIGTERM or SIGINT,
-// or until all cameras are files that have ended.
+// `shoal run`: cameras to sinks, with the service and the page beside them, until SIGTERM or
+// SIGINT, or until all cameras are files that have ended.
 #include <fmt/format.h>
 
 #include <csignal>

@@ -51,7 +51,7 @@ struct Track {
   WallTime first_seen{};
   Duration age{};              // since first seen
   bool stationary = false;     // has not moved for some time
-  bool carried = false;        // not detected in this frame: predicted, or the motion gate skipped it
+  bool carried = false;        // not detected in this frame: predicted, or the frame was skipped
 };
 
 enum class TrackChange : std::uint8_t { kNew, kUpdate, kEnd };

@@ -1,5 +1,5 @@
-// Goal: a pooled object is free again exactly when its last holder is gone, whoever that is. Method:
-// direct cases, then holders on many threads (also run under ThreadSanitizer).
+// Goal: a pooled object is free again exactly when its last holder is gone, whoever that is.
+// Method: direct cases, then holders on many threads (also run under ThreadSanitizer).
 #include "core/shared_pool.h"
 
 #include <gtest/gtest.h>

@@ -27,7 +27,7 @@ namespace shoal {
 // Threads  raise(), alarms() and clip_file() by any; the rest by one.
 class AlarmDesk {
  public:
-  // Errors   of AlarmSpool::open and ClipStore::open. The spool is there only where a sink needs it.
+  // Errors   of AlarmSpool::open and ClipStore::open. The spool is there where a sink needs it.
   [[nodiscard]] static Result<std::unique_ptr<AlarmDesk>> open(const SiteConfig& config);
   ~AlarmDesk();  // closes
 

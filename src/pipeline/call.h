@@ -22,8 +22,8 @@ class CallRunner {
   // An item was answered: count it, log it.
   virtual void record(const Request& request, const CallOptions& options, TimePoint answered) = 0;
   virtual RequestPool& requests() = 0;
-  // Of a feed, which has no calls: a round begins (false: no more do, the model is closing), and has
-  // ended, which is the last thing it does.
+  // Of a feed, which has no calls: a round begins (false: no more do, the model is closing), and
+  // has ended, which is the last thing it does.
   [[nodiscard]] virtual bool enter() = 0;
   virtual void left() = 0;
   // The call was answered; the last thing it does. `requests` is how many it started with.

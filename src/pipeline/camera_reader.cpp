@@ -266,8 +266,8 @@ bool CameraReader::wait_for_slot(FrameSlot::Until until) {
   return true;
 }
 
-// Where every frame is analysed, as fast as it goes, captured times are the file's own: how busy the
-// machine is must not change what is tracked.
+// Where every frame is analysed, as fast as it goes, captured times are the file's own: how busy
+// the machine is must not change what is tracked.
 TimePoint CameraReader::captured(std::optional<std::chrono::nanoseconds> media_time,
                                  TimePoint now) {
   if (parts_.config.live) return clock_.captured(media_time, now);

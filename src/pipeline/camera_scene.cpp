@@ -80,9 +80,8 @@ Result<std::unique_ptr<CameraScene>> CameraScene::create(
   std::unique_ptr<CameraScene> made(new CameraScene(std::move(identity), std::move(scene)));
   for (const AlarmConfig& alarm : alarms) {
     const auto& cameras = alarm.cameras;
-    if (!cameras.empty() && std::find(cameras.begin(), cameras.end(), config.name) == cameras.end()) {
-      continue;
-    }
+    const bool named = std::find(cameras.begin(), cameras.end(), config.name) != cameras.end();
+    if (!cameras.empty() && !named) continue;
     auto rule = SHOAL_TRY(AlarmRule::parse(alarm.when));
     // Where a rule names its cameras its classes are theirs; else another camera's model may know.
     if (!cameras.empty()) {

@@ -1,6 +1,6 @@
 // Goal: frames of cameras that want to be seen together go together, none waits longer than it was
-// told to, and a camera that is away holds nobody up. Method: the window with a clock of the test's;
-// then slots in front of real lanes with a fake engine.
+// told to, and a camera that is away holds nobody up. Method: the window with a clock of the
+// test's; then slots in front of real lanes with a fake engine.
 #include "pipeline/frame_aligner.h"
 
 #include <gtest/gtest.h>
@@ -54,8 +54,8 @@ TEST(AlignWindowTest, TheFirstWaitsForTheOthersAndNotLongerThanItsWindow) {
   window.ready(2, kStart + milliseconds(100));
   EXPECT_EQ(window.due(kStart + milliseconds(100)), kStart + milliseconds(150));
   window.ready(2, kStart + milliseconds(140));
-  EXPECT_EQ(window.due(kStart + milliseconds(140)), kStart + milliseconds(150)) << "newer frames do "
-                                                                              "not start it again";
+  EXPECT_EQ(window.due(kStart + milliseconds(140)), kStart + milliseconds(150))
+      << "newer frames do not start it again";
   EXPECT_EQ(taken(window), Numbers{2});
 }
 

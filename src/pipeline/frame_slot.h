@@ -1,6 +1,6 @@
-// Between a camera's reader and its analysis: the newest frame that waits for a lane, the one in the
-// lane, and those that came back. Newer frames take the place of older ones here, so a model that
-// is slower than the camera costs frames and never age.
+// Between a camera's reader and its analysis: the newest frame that waits for a lane, the one in
+// the lane, and those that came back. Newer frames take the place of older ones here, so a model
+// that is slower than the camera costs frames and never age.
 #pragma once
 
 #include <array>

@@ -39,7 +39,8 @@ class Runner final : public CallRunner {
 
 class FrameSlotTest : public testing::Test {
  protected:
-  FrameSlotTest() : lanes_(*LanePool::create(std::make_unique<FakeEngine>(FakeEngineOptions{}), {})) {}
+  FrameSlotTest()
+      : lanes_(*LanePool::create(std::make_unique<FakeEngine>(FakeEngineOptions{}), {})) {}
   ~FrameSlotTest() override { slot_.reset(); }
 
   void make(FrameSlotOptions options) {

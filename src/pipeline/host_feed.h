@@ -1,6 +1,6 @@
-// A camera's way into a model: one request that goes round and round, so that nothing is allocated a
-// frame, whose picture is fetched when a lane has time for it. Calls (model_host.h) are for clients
-// that want an answer to each of their pictures.
+// A camera's way into a model: one request that goes round and round, so that nothing is allocated
+// a frame, whose picture is fetched when a lane has time for it. Calls (model_host.h) are for
+// clients that want an answer to each of their pictures.
 #pragma once
 
 #include <memory>

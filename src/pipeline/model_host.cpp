@@ -377,7 +377,7 @@ void LoadedModel::record(Entry& entry, const Request& request, const CallOptions
                        .model = entry.name,
                        .door = options.door,
                        .source = options.source_name,
-                       .camera = options.door == "camera" ? options.source_name : std::string_view(),
+                       .camera = options.camera(),
                        .unix_ns = unix_nanoseconds() - static_cast<std::int64_t>(
                                                           nanoseconds(answered - request.started)),
                        .arrived = request.started,

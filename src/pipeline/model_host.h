@@ -40,6 +40,10 @@ struct CallOptions {
   // Only detections above it; at least the model's own threshold. Empty: the model's own.
   std::optional<float> confidence;
   bool keep_pixels = false;  // detect: the answer's outcomes hold the decoded pictures
+  // For the log: who asks, where that is a camera.
+  [[nodiscard]] std::string_view camera() const {
+    return door == "camera" ? std::string_view(source_name) : std::string_view();
+  }
 };
 
 // One picture of a call: the bytes of a picture file, or pixels.
