@@ -24,6 +24,8 @@ void ResultPainter::draw(const PaintedPixels& pixels, const CameraResult& result
   }
   state.tracks.items.clear();
   for (const Track& track : result.tracks) {
+    // Where it was looked for and not found, a guess would be drawn.
+    if (track.carried && result.inferred) continue;
     state.tracks.items.push_back({.box = track.box,
                                   .confidence = track.confidence,
                                   .class_id = track.class_id,

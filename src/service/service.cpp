@@ -390,6 +390,11 @@ std::vector<std::string> RunningService::reload(const Config& config) {
     lines.emplace_back(
         "[service] and [scheduler] cannot change while serving: restart to change them");
   }
+  if (site_ && !(config.site == now.site)) {
+    lines.emplace_back(
+        "[site], [[camera]], [[alarm]] and [[sink]] are read at start: change cameras by "
+        "/api/v1/cameras, restart for the rest");
+  }
   return lines;
 }
 

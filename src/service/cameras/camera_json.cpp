@@ -129,6 +129,7 @@ void put_object(fmt::memory_buffer& out, const SeenObject& seen, const CameraIde
 void append_camera_status(fmt::memory_buffer& out, const CameraStatus& status,
                           std::span<const std::string> class_names) {
   const CameraConfig& config = status.config;
+  if (status.identity) class_names = status.identity->class_names;
   put_text(out, R"({"name":)", config.name);
   put_text(out, R"(,"url":)", config.url);
   put(out, R"(,"state":"{}")", to_string(status.state));

@@ -35,7 +35,7 @@ struct SiteFigures {
   double cpu_share = 0;  // of all cores that the process may use
 };
 
-// Appends STATUS. `class_names` are of the camera's model; empty while unknown.
+// Appends STATUS. `class_names` are of the camera's model, where the status does not tell them.
 void append_camera_status(fmt::memory_buffer& out, const CameraStatus& status,
                           std::span<const std::string> class_names);
 
