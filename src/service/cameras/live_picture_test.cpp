@@ -45,7 +45,7 @@ TEST(ReduceArea, IsTheMeanOfWhatAPixelCovers) {
     for (std::uint8_t& byte : pixels) byte = static_cast<std::uint8_t>(random());
     const ImageView view{pixels.data(), from, pitch};
     std::vector<std::uint8_t> reduced(static_cast<std::size_t>(3 * to.width * to.height));
-    std::vector<std::uint32_t> room;
+    ReduceRoom room;
     reduce_area(view, to, reduced.data(), room);
     std::size_t at = 0;
     for (int y = 0; y < to.height; ++y) {
@@ -63,7 +63,7 @@ TEST(ReduceArea, IsTheMeanOfWhatAPixelCovers) {
 TEST(ReduceArea, KeepsAFlatPictureToTheBit) {
   const std::vector<std::uint8_t> pixels(3 * 101 * 67, 200);
   std::vector<std::uint8_t> reduced(3 * 64 * 42);
-  std::vector<std::uint32_t> room;
+  ReduceRoom room;
   reduce_area({pixels.data(), {101, 67}, 3 * 101}, {64, 42}, reduced.data(), room);
   for (const std::uint8_t byte : reduced) ASSERT_EQ(byte, 200);
 }
@@ -72,7 +72,7 @@ TEST(ReduceArea, SumsOfTheLargestPicturesFit) {
   constexpr Size kLarge{1920, 7680};
   const std::vector<std::uint8_t> pixels(std::size_t{3} * kLarge.width * kLarge.height, 255);
   std::vector<std::uint8_t> reduced(3 * 64);
-  std::vector<std::uint32_t> room;
+  ReduceRoom room;
   reduce_area({pixels.data(), kLarge, 3 * kLarge.width}, {64, 1}, reduced.data(), room);
   for (const std::uint8_t byte : reduced) ASSERT_EQ(byte, 255);
 }
