@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PYTHON := .venv/bin/python3
 CTEST := ctest --output-on-failure --no-tests=error
 
-.PHONY: help setup build test unit e2e slow tidy asan tsan fuzz bench demo install clean
+.PHONY: help setup configure program build test unit e2e slow tidy asan tsan fuzz bench demo install clean
 
 help:  ## lists the verbs
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,9 +13,14 @@ help:  ## lists the verbs
 setup:  ## installs what is missing: Debian packages, pinned wheels in .venv
 	@scripts/setup
 
-build: setup  ## builds; the program is build/release/shoal
+configure: setup
 	@mkdir -p build
 	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+
+program: configure  ## builds the program alone: build/release/shoal
+	@cmake --build build/release --parallel $(JOBS) --target shoal
+
+build: configure  ## builds everything
 	@cmake --build build/release --parallel $(JOBS)
 
 test: build tidy unit e2e  ## everything that has to hold before a change lands
@@ -51,7 +56,7 @@ fuzz: setup  ## every fuzzer with many mutations of its corpus, under AddressSan
 bench: build  ## shoal beside its peers, to docs/benchmarks
 	$(PYTHON) benchmarks/compare.py
 
-demo: build  ## detections on generated boards and a line of them, in out/demo
+demo: program  ## generated boards, then a site of four cameras with the page, in out/demo
 	@scripts/demo
 
 install: build  ## installs the program and the library to PREFIX (default /usr/local)
