@@ -87,6 +87,34 @@ void set_orientation(AVStream& stream, int orientation) {
   std::memcpy(data, matrix.data(), sizeof matrix);
 }
 
+// RTSP's description of a stream does not tell its size, and MP4 wants it: from the decoded key
+// frame. What cannot be decoded leaves it as it is, and the muxer says what it misses.
+void learn_size(AVCodecParameters& parameters, std::span<const std::uint8_t> key_frame) {
+  const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
+  const AvCodecContext decoder(codec != nullptr ? avcodec_alloc_context3(codec) : nullptr);
+  const AvPacket packet(av_packet_alloc());
+  const AvFrame frame(av_frame_alloc());
+  if (!decoder || !packet || !frame ||
+      avcodec_parameters_to_context(decoder.get(), &parameters) < 0) {
+    return;
+  }
+  decoder->thread_count = 1;
+  // A copy with the padding that decoders read over.
+  if (avcodec_open2(decoder.get(), codec, nullptr) < 0 ||
+      av_new_packet(packet.get(), static_cast<int>(key_frame.size())) < 0) {
+    return;
+  }
+  std::memcpy(packet->data, key_frame.data(), key_frame.size());
+  packet->flags = AV_PKT_FLAG_KEY;
+  if (avcodec_send_packet(decoder.get(), packet.get()) < 0 ||
+      avcodec_send_packet(decoder.get(), nullptr) < 0 ||
+      avcodec_receive_frame(decoder.get(), frame.get()) < 0) {
+    return;
+  }
+  parameters.width = frame->width;
+  parameters.height = frame->height;
+}
+
 class PacketClip final : public ClipFile {
  public:
   PacketClip(std::string path, int depth, Duration interval)
@@ -95,7 +123,7 @@ class PacketClip final : public ClipFile {
     if (!finished_) ::unlink(path_.c_str());
   }
 
-  Result<void> start(const TapedPacket& first) {
+  Result<void> start(const TapedPacket& first, std::span<const std::uint8_t> bytes) {
     quiet_ffmpeg();
     forget_ffmpeg_line();
     const auto* parameters = static_cast<const AVCodecParameters*>(first.parameters.get());
@@ -116,6 +144,7 @@ class PacketClip final : public ClipFile {
     if (parameters->codec_id == AV_CODEC_ID_HEVC) {
       stream_->codecpar->codec_tag = MKTAG('h', 'v', 'c', '1');
     }
+    if (parameters->width <= 0 || parameters->height <= 0) learn_size(*stream_->codecpar, bytes);
     stream_->time_base = {1, kTicksPerSecond};
     set_orientation(*stream_, first.orientation);
     int status = avio_open(&format_->pb, url.c_str(), AVIO_FLAG_WRITE);
@@ -249,12 +278,13 @@ class JpegClip final : public ClipFile {
 }  // namespace
 
 Result<std::unique_ptr<ClipFile>> ClipFile::open(const std::string& path, const TapedPacket& first,
+                                                 std::span<const std::uint8_t> bytes,
                                                  const PacketTape::Cut& cut) {
   if (first.parameters) {
     const auto* parameters = static_cast<const AVCodecParameters*>(first.parameters.get());
     auto clip = std::make_unique<PacketClip>(
         path, std::max(cut.reorder_depth, parameters->video_delay), cut.interval);
-    SHOAL_TRY(clip->start(first));
+    SHOAL_TRY(clip->start(first, bytes));
     return std::unique_ptr<ClipFile>(std::move(clip));
   }
   auto clip = std::make_unique<JpegClip>(path, first.size);

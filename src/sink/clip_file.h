@@ -20,10 +20,12 @@ class ClipFile {
  public:
   virtual ~ClipFile() = default;
 
-  // For the packets of one section; `first` is a key frame, to be given to write() too.
+  // For the packets of one section; `first` with its `bytes` is a key frame, to be given to write()
+  // too.
   // Errors   kUnavailable: the file cannot be written; kUnsupported: MP4 does not take the codec.
   [[nodiscard]] static Result<std::unique_ptr<ClipFile>> open(const std::string& path,
                                                               const TapedPacket& first,
+                                                              std::span<const std::uint8_t> bytes,
                                                               const PacketTape::Cut& cut);
   // Errors   kUnavailable: disk full; kCorruptInput: this packet fits nowhere and is left out.
   [[nodiscard]] virtual Result<void> write(const TapedPacket& packet,

@@ -154,7 +154,8 @@ Result<bool> ClipStore::State::step(Job& job, bool ending) {
   // Frames that are shown before the end may need one behind it, and come later.
   if (packet.time > job.cut.end && ++job.beyond_end > job.cut.reorder_depth) return false;
   if (!job.file) {
-    job.file = SHOAL_TRY(ClipFile::open(index.path(job.id, ".mp4.part"), packet, job.cut));
+    const std::string path = index.path(job.id, ".mp4.part");
+    job.file = SHOAL_TRY(ClipFile::open(path, packet, bytes, job.cut));
   }
   auto written = job.file->write(packet, bytes);
   if (written || written.error().code == ErrorCode::kCorruptInput) return true;
