@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "pipeline/host_feed.h"
 #include "pipeline/model_host.h"
 
 namespace shoal {
@@ -96,6 +97,9 @@ class FakeHost final : public ModelHost {
       for (const auto& values : kept->items) items.push_back(compute(values, gone));
       done(std::move(items));
     });
+  }
+  Result<std::unique_ptr<HostFeed>> feed(FeedClient&, FeedOptions) override {
+    return Error{ErrorCode::kUnsupported, "no cameras here"};
   }
   int retry_after_s() const override { return 7; }
   HostStatistics statistics(bool raw) const override {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "pipeline/host_feed.h"
 #include "pipeline/model_host.h"
 #include "service/http/exchange.h"
 
@@ -56,6 +57,9 @@ class FakeHost final : public ModelHost {
   }
   Result<CallHandle> infer(TensorCall, CallDone) override {
     return Error{ErrorCode::kUnsupported, "not this one"};
+  }
+  Result<std::unique_ptr<HostFeed>> feed(FeedClient&, FeedOptions) override {
+    return Error{ErrorCode::kUnsupported, "no cameras here"};
   }
   int retry_after_s() const override { return 7; }
   HostStatistics statistics(bool) const override { return {}; }
