@@ -2,7 +2,10 @@
 
 #include <pthread.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "core/log.h"
@@ -47,6 +50,10 @@ Result<std::unique_ptr<AlarmDesk>> AlarmDesk::open(const SiteConfig& config) {
   ClipStoreOptions clips;
   clips.limits.bytes_max = config.recordings_bytes;
   desk->store_ = SHOAL_TRY(ClipStore::open(config.recordings, clips));
+  for (const auto& newest : desk->store_->alarms(1, "")) {
+    const std::string& id = newest->id;
+    (void)std::from_chars(id.data(), id.data() + id.size(), desk->last_id_ms_);
+  }
   if (std::any_of(config.sinks.begin(), config.sinks.end(), delivers_alarms_by_spool)) {
     AlarmSpoolOptions spool;
     spool.bytes_max = config.spool_bytes;
@@ -86,8 +93,17 @@ std::shared_ptr<CameraTap> AlarmDesk::tap_for(const std::string& camera,
   return std::make_shared<RecorderTap>(*store_, options);
 }
 
+std::string AlarmDesk::whole_id(const Alarm& alarm) {
+  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(
+      alarm.at.time_since_epoch());
+  const std::lock_guard lock(id_mutex_);
+  last_id_ms_ = std::max<std::int64_t>(since.count(), last_id_ms_ + 1);
+  return fmt::format("{:013}-{}", last_id_ms_, alarm.id);
+}
+
 std::shared_ptr<const Alarm> AlarmDesk::raise(Alarm alarm, const AlarmConfig& rule, CameraTap* tap,
                                               TimePoint captured) {
+  alarm.id = whole_id(alarm);
   if (tap != nullptr && has_clip(rule)) {
     auto& recorder = static_cast<RecorderTap*>(tap)->recorder();
     alarm.clip = recorder.start(alarm.id, captured, rule.clip_before, rule.clip_after);

@@ -34,11 +34,6 @@ ScenePolygon polygon_of(const std::vector<RelativePoint>& points) {
   return polygon;
 }
 
-std::string alarm_id(WallTime at, const std::string& camera, std::uint64_t count) {
-  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch());
-  return fmt::format("{:013}-{}-{}", since.count(), camera, count);
-}
-
 }  // namespace
 
 Result<SceneOptions> scene_options(const CameraConfig& config,
@@ -152,7 +147,7 @@ std::vector<CameraScene::Raised> CameraScene::alarms(const CameraResult& result)
     const auto match = watch.watch.update(result);
     if (!match) continue;
     Alarm alarm;
-    alarm.id = alarm_id(result.captured_at, identity_->name, ++raised_);
+    alarm.id = fmt::format("{}-{}", identity_->name, ++raised_);
     alarm.rule = watch.config.name.empty() ? watch.config.when : watch.config.name;
     alarm.camera = identity_->name;
     alarm.at = result.captured_at;

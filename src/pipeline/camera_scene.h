@@ -37,7 +37,8 @@ class CameraScene {
   // The stream broke: tracks end. `result` is of no frame: its outcome is empty.
   void end_tracks(CameraResult& result);
 
-  // What rules say of the result that was filled last; a clip and a picture are the caller's.
+  // What rules say of the result that was filled last; a clip, a picture and the part of the id in
+  // front, which makes it unique, are the caller's.
   struct Raised {
     Alarm alarm;
     const AlarmConfig* rule = nullptr;
