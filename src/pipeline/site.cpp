@@ -68,7 +68,12 @@ Result<void> Site::open() {
 Result<Site::CameraPtr> Site::make_camera(const CameraConfig& config,
                                           std::shared_ptr<CameraCounters> counters) {
   auto host = config.model.empty() ? models_.find_default() : models_.find(config.model);
-  if (!host) return prefixed(config.name, host.error());
+  if (!host) {
+    const Error error = prefixed(config.name, host.error());
+    if (error.code != ErrorCode::kNotFound) return error;
+    // What a configuration names and is not there is its mistake.
+    return Error{ErrorCode::kInvalidArgument, error.message};
+  }
   auto identity = std::make_shared<CameraIdentity>();
   identity->number = ++camera_numbers_;
   identity->name = config.name;

@@ -55,6 +55,12 @@ void SiteCamera::analyse(CameraOutlet& outlet) {
     const FrameSlot::Taken taken = slot_.take(current_);
     if (taken == FrameSlot::Taken::kNothing) return;
     CameraResultLease result = outlet.result_buffer();
+    if (!result && taken == FrameSlot::Taken::kLost) {  // ended all the same, though nobody is told
+      CameraResult unseen;
+      parts_.scene->end_tracks(unseen);
+      remember(unseen);
+      continue;
+    }
     if (!result) {
       parts_.counters->drop(FrameDrop::kMemory);
       continue;
