@@ -344,10 +344,13 @@ void CameraReader::renew_feed() {
   auto host = config.model.empty() ? parts_.models->find_default()
                                    : parts_.models->find(config.model);
   if (!host) return;
+  std::optional<float> confidence = config.confidence;
+  // Boxes below the model's own are never made.
+  if (confidence) confidence = std::max(*confidence, (*host)->detector_options().confidence);
   auto feed = (*host)->feed(*parts_.slot, {.priority = config.priority,
                                            .source = parts_.number,
                                            .name = config.name,
-                                           .confidence = config.confidence});
+                                           .confidence = confidence});
   if (!feed) {
     log(LogLevel::kWarn, "camera", "{}: {}", config.name, feed.error().message);
     return;
