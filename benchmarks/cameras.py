@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Cameras: twenty mixed live streams, and four clips in full beside Ultralytics.
 
-  cameras.py [--parts live,clips,around] [--seconds 60] [--shoal build/release/shoal]
-             [--ultralytics VENV/bin/python] [--output docs/benchmarks/cameras.md]
+  cameras.py [--parts live,around,clips] [--seconds 60] [--shoal build/release/shoal]
+             [--ultralytics VENV/bin/python] [--folder DIR] [--output docs/benchmarks/cameras.md]
 
 live    twenty files that play at their own speed (720p to 4K, 1 to 25 frames a second, made from
         the zoo's videos with ffmpeg) through `shoal run`: each camera's rate, latencies, RSS
@@ -88,7 +88,8 @@ class Site:
 class Report:
     def __init__(self, arguments):
         self.arguments = arguments
-        self.folder = Path(tempfile.mkdtemp(prefix="cameras-"))
+        self.folder = Path(arguments.folder or tempfile.mkdtemp(prefix="cameras-"))
+        self.folder.mkdir(exist_ok=True)
         self.small = arguments.zoo / "models/picodet_s_320_fp32.onnx"
         self.large = arguments.zoo / "models/yolo11n_640_dq8.onnx"
 
@@ -228,6 +229,7 @@ def main():
     parser.add_argument("--ultralytics", default="")
     parser.add_argument("--zoo", type=Path,
                         default=Path(os.environ.get("SHOAL_ZOO", ROOT / "../shared/zoo")))
+    parser.add_argument("--folder", default="", help="keeps the made clips for the next run")
     parser.add_argument("--output", default="")
     arguments = parser.parse_args()
     arguments.zoo = arguments.zoo.resolve()
