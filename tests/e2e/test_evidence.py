@@ -18,6 +18,7 @@ import pytest
 from made_pictures import encoded, scene
 from program import BINARY, ROOT, read_lines
 from rest_client import Serving, at_once
+from running_site import RunningSite, synthetic
 
 FIELDS = """ts request_id model source camera input_w input_h bucket priority batch_id batch_size
     batch_max close_reason chunks oom_retries queue_ms decode_ms preprocess_ms inference_ms
@@ -214,11 +215,21 @@ def test_the_alert_rules_are_sound_and_each_has_a_test():
     assert len(names) >= 8 and [name for name in names if name not in tests] == []
 
 
-def test_alert_rules_use_metrics_that_there_are(traffic):
+def metric_names(text):
+    return set(families(text)) | {line.split("{")[0].split()[0]
+                                  for line in text.splitlines() if not line.startswith("#")}
+
+
+def test_alert_rules_use_metrics_that_there_are(traffic, tmp_path):
     service, _ = traffic
-    text = service.metrics()
-    exported = set(families(text)) | {line.split("{")[0].split()[0]
-                                      for line in text.splitlines() if not line.startswith("#")}
+    exported = metric_names(service.metrics())
+    unreachable = {"type": "mqtt", "url": "mqtt://127.0.0.1:9"}
+    with RunningSite(tmp_path, [synthetic("a", 1)], sinks=[unreachable]) as site:
+        site.wait_for_frames("a", 1)
+        # The unreachable sink and the camera appear with the next sample of the gauges.
+        exported |= metric_names(site.wait_until(
+            lambda: text if "shoal_camera_age_seconds" in (text := site.metrics()) else None,
+            "the camera's metrics"))
     expressions = re.sub(r"#.*", "", ALERTS.read_text())
     used = set(re.findall(r"\b(?:nv|shoal|process)_\w+", re.sub(r"(action|summary):.*", "",
                                                                expressions)))
