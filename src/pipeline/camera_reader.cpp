@@ -226,7 +226,6 @@ CameraReader::Over CameraReader::read_all(Source& source) {
 bool CameraReader::take_packet(const Packet& packet) {
   const TimePoint now = Clock::now();
   parts_.counters->packet(packet.bytes.size());
-  clock_.arrived(packet.media_time, now);
   if (parts_.tap != nullptr) parts_.tap->packet(packet, captured(packet.media_time, now));
   Result<void> sent = decoder_->send(packet);
   if (sent) {
@@ -278,6 +277,9 @@ TimePoint CameraReader::captured(std::optional<std::chrono::nanoseconds> media_t
 // False: stopped.
 bool CameraReader::take_frame(const StreamFrame& frame, TimePoint begun) {
   const TimePoint now = Clock::now();
+  // By frames and not by packets: how long a decoder keeps frames to put them in order is part of
+  // the stream's constant delay, and no sign of age. At one frame a second it is seconds.
+  clock_.arrived(frame.media_time, begun);
   const TimePoint captured = captured_ = this->captured(frame.media_time, begun);
   CameraCounters& counters = *parts_.counters;
   counters.decoded(now);
