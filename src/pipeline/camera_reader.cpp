@@ -13,6 +13,7 @@ namespace shoal {
 namespace {
 
 constexpr auto kFeedRetry = std::chrono::milliseconds(500);
+constexpr auto kSkipPeriod = std::chrono::seconds(2);
 // Pictures of folders that are not live: 25 a second, as where they are.
 constexpr auto kPicturePeriod = std::chrono::milliseconds(40);
 
@@ -293,13 +294,9 @@ bool CameraReader::take_frame(const StreamFrame& frame, TimePoint begun) {
   if (parts_.slot->needs_feed() || !host_) renew_feed();
   const std::uint64_t number = frames_++;
   const Duration age = now - captured;
-  if (parts_.config.live) {
-    // What cannot be decoded in time is not worth more of it.
-    decoder_->skip_unreferenced(age > parts_.config.age_max / 2);
-    if (age > parts_.config.age_max) {
-      counters.drop(FrameDrop::kStale);
-      return true;
-    }
+  if (parts_.config.live && is_stale(age, now)) {
+    counters.drop(FrameDrop::kStale);
+    return true;
   }
   if (!thinner_.passes(captured)) {
     counters.drop(FrameDrop::kRate);
@@ -325,7 +322,24 @@ bool CameraReader::take_frame(const StreamFrame& frame, TimePoint begun) {
     return true;
   }
   if (!parts_.config.live && !wait_for_slot(FrameSlot::Until::kTurn)) return false;
+  put_at_ = now;
   return parts_.slot->put(work_);
+}
+
+// Whether a frame is too old to be analysed; where decoding cannot keep up, does less of it.
+bool CameraReader::is_stale(Duration age, TimePoint now) {
+  const Duration most = parts_.config.age_max;
+  decoder_->skip_unreferenced(age > most / 2);
+  if (age <= most) return false;
+  if (age > 2 * most && (!skipped_at_ || now - *skipped_at_ > kSkipPeriod)) {
+    // Too far behind to catch up frame by frame: on from the next key frame.
+    skipped_at_ = now;
+    decoder_->restart();
+    clock_.restart();
+    return true;
+  }
+  // A camera whose every frame comes late still gives one now and then: late is better than never.
+  return put_at_ && now - *put_at_ < most;
 }
 
 void CameraReader::count_decoder() {

@@ -75,6 +75,7 @@ class CameraReader {
                                    TimePoint now);
   [[nodiscard]] bool wait_for_slot(FrameSlot::Until until);
   void finish();
+  [[nodiscard]] bool is_stale(Duration age, TimePoint now);
   void count_decoder();
   void renew_feed();
   void wait_before_retry();
@@ -93,6 +94,8 @@ class CameraReader {
   TimePoint feed_tried_{};
   CameraFrame work_;
   std::uint64_t frames_ = 0;
+  std::optional<TimePoint> put_at_;      // the last frame that went to the slot
+  std::optional<TimePoint> skipped_at_;  // the last time that frames were left out
   std::mt19937_64 random_;
 
   mutable std::mutex mutex_;  // guards what follows

@@ -178,11 +178,15 @@ bool FrameSlot::supply(Request& request) noexcept {
   if (!waiting_ || count_ == finished_.size()) return false;
   waiting_ = false;
   room_.notify_all();
+  const TimePoint now = Clock::now();
+  // Where all frames come late, one now and then is better than none.
   if (options_.live && options_.age_max > Duration::zero() &&
-      Clock::now() - newest_.captured > options_.age_max) {
+      now - newest_.captured > options_.age_max && supplied_at_ &&
+      now - *supplied_at_ < options_.age_max) {
     counters_.drop(FrameDrop::kStale);
     return false;
   }
+  supplied_at_ = now;
   std::swap(newest_, flying_);
   std::swap(request.outcome.pixels, flying_.pixels);
   request.outcome.media_time = flying_.media_time;

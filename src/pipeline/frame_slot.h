@@ -53,7 +53,8 @@ struct FinishedFrame {
 
 struct FrameSlotOptions {
   bool live = true;    // false: put() waits until the frame before is taken; none is dropped
-  Duration age_max{};  // live: an older frame is not given to a lane; 0: no limit
+  // live: an older frame is not given to a lane while there were others within as long; 0: no limit
+  Duration age_max{};
   // Not null: frames wait up to `align` for those of its other members. Outlives the slot.
   FrameAligner* aligner = nullptr;
   Duration align{};
@@ -112,6 +113,7 @@ class FrameSlot final : public FeedClient {
   std::condition_variable room_;
   CameraFrame newest_;
   bool waiting_ = false;  // newest_ is there
+  std::optional<TimePoint> supplied_at_;  // the last time
   CameraFrame flying_;    // what a lane has; its pixels are the request's
   bool in_flight_ = false;
   bool offered_ = false;  // from the claim to landed(): the feed's one request is on its way

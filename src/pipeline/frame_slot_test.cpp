@@ -129,15 +129,30 @@ TEST_F(FrameSlotTest, NewerFramesTakeThePlaceOfOnesThatWait) {
   EXPECT_EQ(dropped(FrameDrop::kNewer), 9U);
 }
 
-TEST_F(FrameSlotTest, AFrameThatGrewOldIsNotGivenToALane) {
-  make({.live = true, .age_max = milliseconds(200)});
-  put(1, milliseconds(500));
+TEST_F(FrameSlotTest, AFrameThatGrewOldIsNotGivenToALaneWhereThereAreNewerOnes) {
+  make({.live = true, .age_max = std::chrono::hours(1)});
   connect();
-  put(2);
+  put(1);
   FinishedFrame frame;
   ASSERT_TRUE(take(frame));
-  EXPECT_EQ(frame.frame.number, 2U);
-  EXPECT_EQ(dropped(FrameDrop::kStale) + dropped(FrameDrop::kNewer), 1U);
+  put(2, std::chrono::hours(2));
+  for (int i = 0; i < 500 && dropped(FrameDrop::kStale) == 0; ++i) {
+    std::unique_lock lock(mutex_);
+    woken_.wait_for(lock, milliseconds(10));
+  }
+  EXPECT_EQ(dropped(FrameDrop::kStale), 1U);
+  put(3);
+  ASSERT_TRUE(take(frame));
+  EXPECT_EQ(frame.frame.number, 3U);
+}
+
+TEST_F(FrameSlotTest, WhereAllFramesComeLateOneIsAnalysedAllTheSame) {
+  make({.live = true, .age_max = std::chrono::hours(1)});
+  connect();
+  put(1, std::chrono::hours(2));
+  FinishedFrame frame;
+  ASSERT_TRUE(take(frame));
+  EXPECT_EQ(frame.frame.number, 1U);
 }
 
 TEST_F(FrameSlotTest, ResultsThatNobodyTakesHoldFramesBack) {
