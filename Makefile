@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PYTHON := .venv/bin/python3
 CTEST := ctest --output-on-failure --no-tests=error
 
-.PHONY: help setup configure program build test unit e2e slow tidy asan tsan fuzz bench demo install clean
+.PHONY: help setup configure program build test unit e2e slow soak tidy asan tsan fuzz bench demo install clean
 
 help:  ## lists the verbs
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ e2e: build  ## the real program against independent references
 
 slow: build  ## the long tables: every zoo model's mAP, long runs
 	$(PYTHON) -m pytest -q tests -m slow
+
+soak: build  ## a site for half an hour while everything goes wrong, to docs/benchmarks/soak.md
+	$(PYTHON) benchmarks/soak.py --minutes $(or $(MINUTES),30) --output docs/benchmarks/soak.md
 
 tidy: setup  ## layout, dependency rule, limits, links
 	$(PYTHON) scripts/tidy.py
