@@ -322,7 +322,6 @@ bool CameraReader::take_frame(const StreamFrame& frame, TimePoint begun) {
     return true;
   }
   if (!parts_.config.live && !wait_for_slot(FrameSlot::Until::kTurn)) return false;
-  put_at_ = now;
   return parts_.slot->put(work_);
 }
 
@@ -330,16 +329,22 @@ bool CameraReader::take_frame(const StreamFrame& frame, TimePoint begun) {
 bool CameraReader::is_stale(Duration age, TimePoint now) {
   const Duration most = parts_.config.age_max;
   decoder_->skip_unreferenced(age > most / 2);
-  if (age <= most) return false;
+  if (age <= most) {
+    stale_since_.reset();
+    return false;
+  }
+  if (!stale_since_) stale_since_ = now;
   if (age > 2 * most && (!skipped_at_ || now - *skipped_at_ > kSkipPeriod)) {
     // Too far behind to catch up frame by frame: on from the next key frame.
     skipped_at_ = now;
     decoder_->restart();
-    clock_.restart();
     return true;
   }
   // A camera whose every frame comes late still gives one now and then: late is better than never.
-  return put_at_ && now - *put_at_ < most;
+  // What was held up and comes in a rush is over before that.
+  if (now - *stale_since_ < most) return true;
+  stale_since_ = now;
+  return false;
 }
 
 void CameraReader::count_decoder() {

@@ -94,7 +94,7 @@ class CameraReader {
   TimePoint feed_tried_{};
   CameraFrame work_;
   std::uint64_t frames_ = 0;
-  std::optional<TimePoint> put_at_;      // the last frame that went to the slot
+  std::optional<TimePoint> stale_since_;  // frames are too old; or one passed then
   std::optional<TimePoint> skipped_at_;  // the last time that frames were left out
   std::mt19937_64 random_;
 
