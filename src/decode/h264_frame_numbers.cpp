@@ -224,6 +224,7 @@ void H264FrameNumbers::begin(Bytes extradata) {
 
 bool H264FrameNumbers::misses_reference(Bytes packet) {
   bool missing = false;
+  is_reference_ = true;
   for_each_unit(packet, [&](Bytes unit) {
     const int type = unit[0] & 31;
     if (type == kSequenceUnit) take_sequence(unit);
@@ -237,7 +238,8 @@ bool H264FrameNumbers::misses_reference(Bytes packet) {
     if (type == kSliceUnit && newest_ && !slice->gaps_allowed) {
       missing = slice->number != *newest_ && slice->number != (*newest_ + 1) % slice->numbers;
     }
-    if (slice->is_reference || type == kIdrUnit) newest_ = slice->number;
+    is_reference_ = slice->is_reference || type == kIdrUnit;
+    if (is_reference_) newest_ = slice->number;
     return false;  // the other slices of this frame say the same
   });
   return missing;

@@ -25,6 +25,10 @@ class H264FrameNumbers {
   // said: other streams' bytes, no parameter sets yet, a stream that leaves frames out on purpose.
   [[nodiscard]] bool misses_reference(std::span<const std::uint8_t> packet);
 
+  // Whether other frames may be predicted from that of the packet before; true where nothing can be
+  // said.
+  [[nodiscard]] bool newest_is_reference() const { return is_reference_; }
+
   // The next packet comes from anywhere.
   void restart() { newest_.reset(); }
 
@@ -51,6 +55,7 @@ class H264FrameNumbers {
   std::array<Sequence, 32> sequences_;
   std::array<std::uint8_t, 256> sequence_of_picture_{};  // index + 1; 0: unknown
   std::optional<std::uint32_t> newest_;                  // number of the newest reference
+  bool is_reference_ = true;                             // the newest frame
 };
 
 }  // namespace shoal

@@ -203,6 +203,11 @@ Result<void> StreamDecoder::State::send_video(const Packet& sent) {
     note_damage();
     if (!sent.key_frame) return {};
   }
+  if (skipping && current.context->codec_id == AV_CODEC_ID_H264 && !waiting_for_key &&
+      !numbers.newest_is_reference()) {
+    ++counts.unreferenced;
+    return {};
+  }
   if (waiting_for_key) joined_at = sent.media_time;
   lacking_is_normal =
       waiting_for_key || (sent.media_time && joined_at && *sent.media_time < *joined_at);

@@ -26,6 +26,7 @@ struct StreamDecoderCounts {
   std::uint64_t packets = 0;
   std::uint64_t frames = 0;          // decoded, given by next()
   std::uint64_t before_key = 0;      // packets thrown away while waiting for a key frame
+  std::uint64_t unreferenced = 0;    // H.264 packets not decoded by skip_unreferenced()
   std::uint64_t damaged = 0;         // packets or frames that could not be decoded, or only in part
   std::uint64_t format_changes = 0;  // other codec, size or parameters in mid-stream
 };
@@ -77,7 +78,8 @@ class StreamDecoder {
   //          next() has given no frame.
   [[nodiscard]] Result<void> convert(Frame& frame, int side_max = 0);
 
-  // Frames that no other frame needs are not decoded while true: where decoding cannot keep up.
+  // Packets of frames that no other frame needs are not decoded while true: where decoding cannot
+  // keep up, or nobody wants them. Other codecs' than H.264 are not counted.
   void skip_unreferenced(bool skip);
   // As after a new connection: wait for a key frame. Frames that are inside are dropped.
   void restart();

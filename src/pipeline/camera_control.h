@@ -39,9 +39,9 @@ enum class CameraState : std::uint8_t {
 
 // Why a frame was not inferred.
 enum class FrameDrop : std::uint8_t {
-  kRate,       // above fps_max
+  kRate,       // above fps_max; not decoded where no other frame needs it
   kNewer,      // a newer one came before a lane was free
-  kStale,      // older than age_max when its turn came, or the sender repeats itself
+  kStale,      // older than age_max when its turn came, or left out to catch up
   kMotion,     // nothing had changed: tracks were carried on. Savings, not a loss
   kNoKey,      // after joining, before the first key frame
   kDamaged,    // the decoder could not
@@ -64,7 +64,7 @@ struct CameraStatus {
   std::uint64_t connects = 0;      // successful ones
   Size size;                       // of its pictures; 0x0: none yet
   std::string codec;               // "h264", "mjpeg", "raw"
-  double fps_in = 0;               // decoded, over the last seconds
+  double fps_in = 0;               // decoded or not worth it, over the last seconds
   double fps_out = 0;              // analysed
   std::optional<double> age_ms;    // of the newest result, now
   double latency_ms_p50 = 0;       // capture to result, over the last results

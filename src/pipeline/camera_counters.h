@@ -26,6 +26,13 @@ class CameraCounters {
   void drop(FrameDrop reason, std::uint64_t count = 1) {
     dropped_[static_cast<std::size_t>(reason)].fetch_add(count, std::memory_order_relaxed);
   }
+  // Came, and was not worth decoding.
+  void left_out(FrameDrop reason, std::uint64_t count, TimePoint now) {
+    if (count == 0) return;
+    drop(reason, count);
+    const std::lock_guard lock(mutex_);
+    for (std::uint64_t i = 0; i < count; ++i) in_.add(now);
+  }
   void analysed(Duration latency, bool late, TimePoint captured, TimePoint now) {
     analysed_.fetch_add(1, std::memory_order_relaxed);
     if (late) late_.fetch_add(1, std::memory_order_relaxed);

@@ -1,6 +1,7 @@
 #include "pipeline/camera_reader.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <utility>
@@ -12,8 +13,8 @@
 namespace shoal {
 namespace {
 
+constexpr int kNiceness = 5;
 constexpr auto kFeedRetry = std::chrono::milliseconds(500);
-constexpr auto kSkipPeriod = std::chrono::seconds(2);
 // Pictures of folders that are not live: 25 a second, as where they are.
 constexpr auto kPicturePeriod = std::chrono::milliseconds(40);
 
@@ -45,6 +46,8 @@ MotionGateOptions gate_options(const MotionGateConfig& config) {
 CameraReader::CameraReader(Parts parts)
     : parts_(std::move(parts)),
       thinner_(parts_.config.fps_max),
+      catch_up_(parts_.config.age_max),
+      account_(parts_.config.priority),
       random_(std::random_device{}()),
       paused_(parts_.config.paused) {
   if (parts_.config.motion_gate.enabled) gate_.emplace(gate_options(parts_.config.motion_gate));
@@ -60,8 +63,11 @@ void CameraReader::start() {
   thread_ = std::thread([this] {
     const std::string name = "cam-" + parts_.config.name;
     pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+    // What is decoded already goes first: its results are due, and a lane that waits for a core
+    // lets frames pass that were decoded for nothing. (On Linux a thread has its own.)
+    (void)setpriority(PRIO_PROCESS, 0, kNiceness);
     run();
-    parts_.slot->set_feed(nullptr);  // what a lane has of it comes back before
+    parts_.slot->set_feeds({});  // what a lane has of it comes back before
     const std::lock_guard lock(mutex_);
     over_ = true;
   });
@@ -189,6 +195,7 @@ CameraReader::Over CameraReader::connect_and_read() {
   clock_.restart();
   origin_.reset();
   thinner_.restart();
+  catch_up_.restart();
   if (gate_) gate_->restart();
   const Over over = read_all(*source);
   const std::lock_guard lock(mutex_);
@@ -227,16 +234,36 @@ CameraReader::Over CameraReader::read_all(Source& source) {
 bool CameraReader::take_packet(const Packet& packet) {
   const TimePoint now = Clock::now();
   parts_.counters->packet(packet.bytes.size());
-  if (parts_.tap != nullptr) parts_.tap->packet(packet, captured(packet.media_time, now));
-  Result<void> sent = decoder_->send(packet);
+  const TimePoint captured = this->captured(packet.media_time, now);
+  if (parts_.tap != nullptr) parts_.tap->packet(packet, captured);
+  if (leave_out(packet, captured, now)) return true;
+  // What is not analysed is not decoded where no other frame needs it.
+  const bool unwanted = !thinner_.wants(captured);
+  const bool too_many = parts_.config.live && (catch_up_.is_behind() || parts_.slot->is_waiting());
+  decoder_->skip_unreferenced(unwanted || too_many);
+  Result<void> sent = [&] {
+    const auto turn = parts_.turns->take(account_);
+    return decoder_->send(packet);
+  }();
   if (sent) {
     const auto taken = take_frames(now);
     if (!taken) sent = taken.error();
   }
-  count_decoder();
+  count_decoder(unwanted ? FrameDrop::kRate : FrameDrop::kNewer, now);
   if (sent) return true;
   enter(CameraState::kWaiting, sent.error().message);
   return false;
+}
+
+// True: the packet need not be decoded at all.
+bool CameraReader::leave_out(const Packet& packet, TimePoint captured, TimePoint now) {
+  if (parts_.config.live && !catch_up_.wants(packet.key_frame, captured, now)) {
+    parts_.counters->left_out(FrameDrop::kStale, 1, now);
+    return true;
+  }
+  if (!decoder_->is_intra_only() || thinner_.wants(captured)) return false;
+  parts_.counters->left_out(FrameDrop::kRate, 1, now);
+  return true;
 }
 
 // Every frame that the decoder has. False: stopped.
@@ -251,8 +278,9 @@ Result<bool> CameraReader::take_frames(TimePoint begun) {
 // A file is through: the frames that are still in the decoder, then until all are analysed.
 void CameraReader::finish() {
   decoder_->finish();
-  (void)take_frames(Clock::now());
-  count_decoder();
+  const TimePoint now = Clock::now();
+  (void)take_frames(now);
+  count_decoder(FrameDrop::kNewer, now);
   (void)wait_for_slot(FrameSlot::Until::kAll);
 }
 
@@ -292,9 +320,8 @@ bool CameraReader::take_frame(const StreamFrame& frame, TimePoint begun) {
   }
   enter(CameraState::kRunning);
   if (parts_.slot->needs_feed() || !host_) renew_feed();
-  const std::uint64_t number = frames_++;
-  const Duration age = now - captured;
-  if (parts_.config.live && is_stale(age, now)) {
+  work_.number = frames_++;
+  if (parts_.config.live && is_stale(captured, now)) {
     counters.drop(FrameDrop::kStale);
     return true;
   }
@@ -302,18 +329,7 @@ bool CameraReader::take_frame(const StreamFrame& frame, TimePoint begun) {
     counters.drop(FrameDrop::kRate);
     return true;
   }
-  if (const auto converted = decoder_->convert(work_.pixels, parts_.config.side_max); !converted) {
-    counters.drop(converted.error().code == ErrorCode::kOutOfMemory ? FrameDrop::kMemory
-                                                                    : FrameDrop::kDamaged);
-    return true;
-  }
-  work_.number = number;
-  work_.captured = captured;
-  work_.captured_at = wall_time_of(captured);
-  work_.media_time = frame.media_time;
-  work_.decode_begun = begun;
-  work_.ready = Clock::now();
-  if (parts_.tap != nullptr) parts_.tap->frame(work_.pixels, captured);
+  if (!convert(frame, captured, begun)) return true;
   const TimePoint gate_time = parts_.config.live ? work_.ready : captured;
   if (gate_ && !gate_->passes(work_.pixels.view(), gate_time)) {
     // Of a file every skipped frame is told, too.
@@ -325,33 +341,37 @@ bool CameraReader::take_frame(const StreamFrame& frame, TimePoint begun) {
   return parts_.slot->put(work_);
 }
 
-// Whether a frame is too old to be analysed; where decoding cannot keep up, does less of it.
-bool CameraReader::is_stale(Duration age, TimePoint now) {
-  const Duration most = parts_.config.age_max;
-  decoder_->skip_unreferenced(age > most / 2);
-  if (age <= most) {
-    stale_since_.reset();
+// The frame to work_. False: it could not be, and is counted.
+bool CameraReader::convert(const StreamFrame& frame, TimePoint captured, TimePoint begun) {
+  const auto turn = parts_.turns->go_on(account_);
+  if (const auto converted = decoder_->convert(work_.pixels, parts_.config.side_max); !converted) {
+    const bool memory = converted.error().code == ErrorCode::kOutOfMemory;
+    parts_.counters->drop(memory ? FrameDrop::kMemory : FrameDrop::kDamaged);
     return false;
   }
-  if (!stale_since_) stale_since_ = now;
-  if (age > 2 * most && (!skipped_at_ || now - *skipped_at_ > kSkipPeriod)) {
-    // Too far behind to catch up frame by frame: on from the next key frame.
-    skipped_at_ = now;
-    decoder_->restart();
-    return true;
-  }
-  // A camera whose every frame comes late still gives one now and then: late is better than never.
-  // What was held up and comes in a rush is over before that.
-  if (now - *stale_since_ < most) return true;
-  stale_since_ = now;
-  return false;
+  work_.captured = captured;
+  work_.captured_at = wall_time_of(captured);
+  work_.media_time = frame.media_time;
+  work_.decode_begun = begun;
+  work_.ready = Clock::now();
+  if (parts_.tap != nullptr) parts_.tap->frame(work_.pixels, captured);
+  return true;
 }
 
-void CameraReader::count_decoder() {
-  const StreamDecoderCounts now = decoder_->counts();
-  parts_.counters->drop(FrameDrop::kNoKey, now.before_key - counted_.before_key);
-  parts_.counters->drop(FrameDrop::kDamaged, now.damaged - counted_.damaged);
-  counted_ = now;
+// Whether a frame is too old to be analysed.
+bool CameraReader::is_stale(TimePoint captured, TimePoint now) {
+  const CatchUp::Verdict verdict = catch_up_.judge(captured, now);
+  if (verdict == CatchUp::Verdict::kSkip) decoder_->restart();
+  return verdict == CatchUp::Verdict::kStale || verdict == CatchUp::Verdict::kSkip;
+}
+
+// `left_out`: why frames that no other needs were not decoded.
+void CameraReader::count_decoder(FrameDrop left_out, TimePoint now) {
+  const StreamDecoderCounts counts = decoder_->counts();
+  parts_.counters->drop(FrameDrop::kNoKey, counts.before_key - counted_.before_key);
+  parts_.counters->drop(FrameDrop::kDamaged, counts.damaged - counted_.damaged);
+  parts_.counters->left_out(left_out, counts.unreferenced - counted_.unreferenced, now);
+  counted_ = counts;
 }
 
 // The model may still be loading, be reloaded or be gone: then frames are dropped meanwhile.
@@ -359,7 +379,7 @@ void CameraReader::renew_feed() {
   const TimePoint now = Clock::now();
   if (now - feed_tried_ < kFeedRetry) return;
   feed_tried_ = now;
-  parts_.slot->set_feed(nullptr);
+  parts_.slot->set_feeds({});
   host_.reset();
   const CameraConfig& config = parts_.config;
   auto host = config.model.empty() ? parts_.models->find_default()
@@ -368,16 +388,20 @@ void CameraReader::renew_feed() {
   std::optional<float> confidence = config.confidence;
   // Boxes below the model's own are never made.
   if (confidence) confidence = std::max(*confidence, (*host)->detector_options().confidence);
-  auto feed = (*host)->feed(*parts_.slot, {.priority = config.priority,
-                                           .source = parts_.number,
-                                           .name = config.name,
-                                           .confidence = confidence});
-  if (!feed) {
-    log(LogLevel::kWarn, "camera", "{}: {}", config.name, feed.error().message);
-    return;
+  std::vector<std::unique_ptr<HostFeed>> feeds;
+  for (std::size_t i = 0; i < parts_.slot->client_count(); ++i) {
+    auto feed = (*host)->feed(parts_.slot->client(i), {.priority = config.priority,
+                                                       .source = parts_.number,
+                                                       .name = config.name,
+                                                       .confidence = confidence});
+    if (!feed) {
+      log(LogLevel::kWarn, "camera", "{}: {}", config.name, feed.error().message);
+      return;
+    }
+    feeds.push_back(*std::move(feed));
   }
   host_ = std::move(*host);
-  parts_.slot->set_feed(std::move(*feed));
+  parts_.slot->set_feeds(std::move(feeds));
 }
 
 }  // namespace shoal

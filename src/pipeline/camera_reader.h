@@ -14,6 +14,8 @@
 #include "decode/stream_decoder.h"
 #include "pipeline/camera_control.h"
 #include "pipeline/camera_counters.h"
+#include "pipeline/catch_up.h"
+#include "pipeline/decode_turns.h"
 #include "pipeline/frame_rate.h"
 #include "pipeline/frame_slot.h"
 #include "pipeline/model_registry.h"
@@ -45,6 +47,7 @@ class CameraReader {
     const ModelRegistry* models = nullptr;
     FrameSlot* slot = nullptr;
     CameraCounters* counters = nullptr;
+    DecodeTurns* turns = nullptr;
     CameraTap* tap = nullptr;  // may be null
   };
   explicit CameraReader(Parts parts);
@@ -69,14 +72,16 @@ class CameraReader {
   [[nodiscard]] Over connect_and_read();
   [[nodiscard]] Over read_all(Source& source);
   [[nodiscard]] bool take_packet(const Packet& packet);
+  [[nodiscard]] bool leave_out(const Packet& packet, TimePoint captured, TimePoint now);
   [[nodiscard]] Result<bool> take_frames(TimePoint begun);
   [[nodiscard]] bool take_frame(const StreamFrame& frame, TimePoint begun);
+  [[nodiscard]] bool convert(const StreamFrame& frame, TimePoint captured, TimePoint begun);
   [[nodiscard]] TimePoint captured(std::optional<std::chrono::nanoseconds> media_time,
                                    TimePoint now);
   [[nodiscard]] bool wait_for_slot(FrameSlot::Until until);
   void finish();
-  [[nodiscard]] bool is_stale(Duration age, TimePoint now);
-  void count_decoder();
+  [[nodiscard]] bool is_stale(TimePoint captured, TimePoint now);
+  void count_decoder(FrameDrop left_out, TimePoint now);
   void renew_feed();
   void wait_before_retry();
   void enter(CameraState state, std::string error = {});
@@ -84,6 +89,8 @@ class CameraReader {
 
   const Parts parts_;
   FrameThinner thinner_;
+  CatchUp catch_up_;
+  DecodeTurns::Account account_;
   std::optional<MotionGate> gate_;
   CaptureClock clock_;
   std::optional<TimePoint> origin_;  // not live: of media time 0
@@ -94,8 +101,6 @@ class CameraReader {
   TimePoint feed_tried_{};
   CameraFrame work_;
   std::uint64_t frames_ = 0;
-  std::optional<TimePoint> stale_since_;  // frames are too old; or one passed then
-  std::optional<TimePoint> skipped_at_;  // the last time that frames were left out
   std::mt19937_64 random_;
 
   mutable std::mutex mutex_;  // guards what follows

@@ -110,9 +110,12 @@ TEST(FrameAlignerTest, AlignedFramesShareABatchThoughLanesAreIdle) {
           const std::lock_guard lock(mutex);
           woken.notify_all();
         }));
-    slots.back()->set_feed(std::make_unique<HostFeed>(
-        runner, *lanes, *slots.back(), FeedOptions{.source = static_cast<std::uint64_t>(i + 1)},
-        runner.pool.acquire()));
+    ASSERT_EQ(slots.back()->client_count(), 1U);
+    std::vector<std::unique_ptr<HostFeed>> feeds;
+    feeds.push_back(std::make_unique<HostFeed>(
+        runner, *lanes, slots.back()->client(0),
+        FeedOptions{.source = static_cast<std::uint64_t>(i + 1)}, runner.pool.acquire()));
+    slots.back()->set_feeds(std::move(feeds));
   }
   // The first round makes them known to each other.
   for (int round = 0; round < 20; ++round) {

@@ -28,11 +28,15 @@ class FrameThinner {
   // Whether a frame captured then is wanted.
   [[nodiscard]] bool passes(TimePoint captured) {
     if (period_ == Duration::zero()) return true;
-    // A frame that comes a little early counts as due, or jitter would cost every other one.
-    if (captured + period_ / 8 < due_) return false;
+    if (!wants(captured)) return false;
     // Of a pause only the next frame is due, not those that were missed.
     due_ = std::max(due_ + period_, captured + period_ / 2);
     return true;
+  }
+  // What passes() would say now. What is not wanted now is not wanted later, either.
+  [[nodiscard]] bool wants(TimePoint captured) const {
+    // A frame that comes a little early counts as due, or jitter would cost every other one.
+    return captured + period_ / 8 >= due_;
   }
   void restart() { due_ = {}; }
 

@@ -1,7 +1,6 @@
 #include "pipeline/frame_slot.h"
 
 #include <utility>
-#include <vector>
 
 #include "pipeline/frame_aligner.h"
 
@@ -9,18 +8,23 @@ namespace shoal {
 namespace {
 
 constexpr auto kRetry = std::chrono::milliseconds(100);
+constexpr std::size_t kFileFlights = 2;
 
 }  // namespace
 
 FrameSlot::FrameSlot(const FrameSlotOptions& options, CameraCounters& counters,
                      std::function<void()> wake)
     : options_(options), counters_(counters), wake_(std::move(wake)) {
+  flights_.resize(options_.live || options_.aligner != nullptr ? 1 : kFileFlights);
+  for (auto& flight : flights_) flight = std::make_unique<Flight>(*this);
+  // What is behind the analysis must not pile up: those in flight, and one that is done.
+  places_.resize(flights_.size() + 1);
   if (options_.aligner != nullptr) options_.aligner->add(*this, options_.align);
 }
 
 FrameSlot::~FrameSlot() {
   if (options_.aligner != nullptr) options_.aligner->remove(*this);
-  set_feed(nullptr);
+  set_feeds({});
 }
 
 bool FrameSlot::put(CameraFrame& frame) {
@@ -46,8 +50,10 @@ void FrameSlot::carry(CameraFrame& frame) {
   {
     const std::lock_guard lock(mutex_);
     counters_.drop(FrameDrop::kMotion);
-    if (waiting_ || in_flight_ || count_ == finished_.size() || stopped_) return;
-    FinishedFrame& place = finished_place();
+    if (waiting_ || in_flight() || count_ == places_.size() || stopped_) return;
+    Place& taken = places_[take_place()];
+    taken.done = true;
+    FinishedFrame& place = taken.frame;
     std::swap(place.frame, frame);
     place.kind = FinishedKind::kCarried;
     place.detections.items.clear();
@@ -57,15 +63,19 @@ void FrameSlot::carry(CameraFrame& frame) {
     place.batch = {};
     place.batch_size = 0;
     place.padding = 0;
-    ++count_;
   }
   wake_();
+}
+
+bool FrameSlot::is_waiting() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_;
 }
 
 bool FrameSlot::wait(Until until, Duration most) {
   std::unique_lock lock(mutex_);
   const auto true_now = [&] {
-    return !waiting_ && (until == Until::kTurn || (!in_flight_ && count_ == 0));
+    return !waiting_ && (until == Until::kTurn || count_ == 0);
   };
   room_.wait_for(lock, most, [&] { return stopped_ || true_now(); });
   return !stopped_ && true_now();
@@ -81,13 +91,13 @@ void FrameSlot::lost() {
   wake_();
 }
 
-void FrameSlot::set_feed(std::unique_ptr<HostFeed> feed) {
-  std::unique_ptr<HostFeed> before;
+void FrameSlot::set_feeds(std::vector<std::unique_ptr<HostFeed>> feeds) {
+  feeds.resize(flights_.size());
   {
     const std::lock_guard lock(feed_mutex_);
-    before = std::exchange(feed_, std::move(feed));
+    for (std::size_t i = 0; i < feeds.size(); ++i) std::swap(flights_[i]->feed, feeds[i]);
   }
-  before.reset();  // waits for its round, which may still call us
+  feeds.clear();  // waits for their rounds, which may still call us
   {
     const std::lock_guard lock(mutex_);
     closed_ = false;
@@ -103,12 +113,11 @@ bool FrameSlot::needs_feed() const {
 FrameSlot::Taken FrameSlot::take(FinishedFrame& frame) {
   {
     const std::lock_guard lock(mutex_);
-    if (count_ == 0) {
-      if (in_flight_) return Taken::kNothing;
-      return std::exchange(lost_, false) ? Taken::kLost : Taken::kNothing;
-    }
-    std::swap(finished_[first_], frame);
-    first_ = (first_ + 1) % finished_.size();
+    if (count_ == 0) return std::exchange(lost_, false) ? Taken::kLost : Taken::kNothing;
+    Place& first = places_[first_];
+    if (!first.done) return Taken::kNothing;
+    std::swap(first.frame, frame);
+    first_ = (first_ + 1) % places_.size();
     --count_;
     room_.notify_all();
   }
@@ -123,28 +132,49 @@ void FrameSlot::request_stop() {
   room_.notify_all();
 }
 
-// At most one frame is in flight, and one more is done and not yet taken: what is behind the
-// analysis must not pile up either. True: the caller offers, nobody else does until that has ended.
-bool FrameSlot::claim() {
+// The flight for the frame that waits, which the caller then offers; nullptr where there is none,
+// no room, or another flight is on its way to fetch it.
+FrameSlot::Flight* FrameSlot::claim() {
   const std::lock_guard lock(mutex_);
-  if (!waiting_ || offered_ || stopped_ || count_ == finished_.size()) return false;
-  offered_ = true;
-  return true;
+  if (!waiting_ || stopped_ || count_ == places_.size()) return nullptr;
+  Flight* free = nullptr;
+  for (const auto& flight : flights_) {
+    if (flight->offered && !flight->supplied) return nullptr;
+    if (!flight->offered) free = flight.get();
+  }
+  if (free != nullptr) free->offered = true;
+  return free;
 }
 
 // The offer came to nothing.
-void FrameSlot::unclaim(bool closed) {
+void FrameSlot::unclaim(Flight& flight, bool closed) {
   const std::lock_guard lock(mutex_);
-  offered_ = false;
+  flight.offered = false;
   closed_ = closed_ || closed;
 }
 
 void FrameSlot::offer() {
-  if (!claim()) return;
+  Flight* flight = claim();
+  if (flight == nullptr) return;
   if (options_.aligner != nullptr) return options_.aligner->ready(*this);
   const std::lock_guard lock(feed_mutex_);
-  const Offered offered = feed_ == nullptr ? Offered::kInFlight : feed_->offer(size_to_offer());
-  if (offered != Offered::kAccepted) unclaim(offered == Offered::kClosed);
+  const Offered offered = flight->feed == nullptr ? Offered::kInFlight
+                                                  : flight->feed->offer(size_to_offer());
+  if (offered != Offered::kAccepted) unclaim(*flight, offered == Offered::kClosed);
+}
+
+bool FrameSlot::in_flight() const {
+  for (std::size_t i = 0; i < count_; ++i) {
+    if (!places_[(first_ + i) % places_.size()].done) return true;
+  }
+  return false;
+}
+
+// Of the next answer. REQUIRES: there is room; mutex_ is held.
+std::size_t FrameSlot::take_place() {
+  const std::size_t place = (first_ + count_++) % places_.size();
+  places_[place].done = false;
+  return place;
 }
 
 Size FrameSlot::size_to_offer() const {
@@ -159,23 +189,24 @@ void FrameSlot::offer_together(std::span<FrameSlot* const> slots, std::uint64_t 
   for (FrameSlot* slot : slots) {
     // One thread alone holds several of these, so that their order does not matter.
     locks.emplace_back(slot->feed_mutex_);
-    if (slot->feed_ == nullptr) {
-      slot->unclaim(false);
+    Flight& flight = *slot->flights_.front();  // who aligns has no other
+    if (flight.feed == nullptr) {
+      slot->unclaim(flight, false);
       continue;
     }
-    joints.push_back({.feed = slot->feed_.get(), .size = slot->size_to_offer()});
+    joints.push_back({.feed = flight.feed.get(), .size = slot->size_to_offer()});
     offered.push_back(slot);
   }
   HostFeed::offer_together(joints, group);
   for (std::size_t i = 0; i < joints.size(); ++i) {
     if (joints[i].offered == Offered::kAccepted) continue;
-    offered[i]->unclaim(joints[i].offered == Offered::kClosed);
+    offered[i]->unclaim(*offered[i]->flights_.front(), joints[i].offered == Offered::kClosed);
   }
 }
 
-bool FrameSlot::supply(Request& request) noexcept {
+bool FrameSlot::supply(Flight& flight, Request& request) {
   const std::lock_guard lock(mutex_);
-  if (!waiting_ || count_ == finished_.size()) return false;
+  if (!waiting_ || count_ == places_.size()) return false;
   waiting_ = false;
   room_.notify_all();
   const TimePoint now = Clock::now();
@@ -187,21 +218,24 @@ bool FrameSlot::supply(Request& request) noexcept {
     return false;
   }
   supplied_at_ = now;
-  std::swap(newest_, flying_);
-  std::swap(request.outcome.pixels, flying_.pixels);
-  request.outcome.media_time = flying_.media_time;
-  request.outcome.frame = FrameId{flying_.number};
-  request.outcome.times.decode = flying_.ready - flying_.decode_begun;
-  request.started = flying_.decode_begun;
-  if (flying_.ready > request.queued) request.queued = flying_.ready;
-  in_flight_ = true;
+  CameraFrame& flying = flight.frame;
+  std::swap(newest_, flying);
+  std::swap(request.outcome.pixels, flying.pixels);
+  request.outcome.media_time = flying.media_time;
+  request.outcome.frame = FrameId{flying.number};
+  request.outcome.times.decode = flying.ready - flying.decode_begun;
+  request.started = flying.decode_begun;
+  if (flying.ready > request.queued) request.queued = flying.ready;
+  flight.supplied = true;
+  flight.place = take_place();
   return true;
 }
 
-void FrameSlot::collect(Outcome& outcome) noexcept {
+void FrameSlot::collect(Flight& flight, Outcome& outcome) {
   const std::lock_guard lock(mutex_);
-  FinishedFrame& place = finished_place();
-  std::swap(place.frame, flying_);
+  places_[flight.place].done = true;
+  FinishedFrame& place = places_[flight.place].frame;
+  std::swap(place.frame, flight.frame);
   std::swap(place.frame.pixels, outcome.pixels);
   std::swap(place.detections, outcome.detections);
   place.kind = outcome.error ? FinishedKind::kFailed : FinishedKind::kInferred;
@@ -211,14 +245,12 @@ void FrameSlot::collect(Outcome& outcome) noexcept {
   place.batch = outcome.batch;
   place.batch_size = outcome.batch_size;
   place.padding = outcome.padding;
-  ++count_;
-  in_flight_ = false;
 }
 
-void FrameSlot::landed(Landed how) noexcept {
+void FrameSlot::landed(Flight& flight, Landed how) {
   {
     const std::lock_guard lock(mutex_);
-    offered_ = false;
+    flight.offered = flight.supplied = false;
   }
   switch (how) {
     case Landed::kAnswered:

@@ -51,8 +51,12 @@ class FrameSlotTest : public testing::Test {
     });
   }
   void connect() {
-    slot_->set_feed(std::make_unique<HostFeed>(runner_, *lanes_, *slot_, FeedOptions{.source = 1},
-                                               runner_.pool.acquire()));
+    std::vector<std::unique_ptr<HostFeed>> feeds;
+    for (std::size_t i = 0; i < slot_->client_count(); ++i) {
+      feeds.push_back(std::make_unique<HostFeed>(runner_, *lanes_, slot_->client(i),
+                                                 FeedOptions{.source = 1}, runner_.pool.acquire()));
+    }
+    slot_->set_feeds(std::move(feeds));
   }
   // A frame whose pixels all have the level of its number.
   void put(std::uint64_t number, Duration age = {}) {
@@ -166,6 +170,26 @@ TEST_F(FrameSlotTest, ResultsThatNobodyTakesHoldFramesBack) {
   FinishedFrame frame;
   ASSERT_TRUE(take(frame));
   expect_own_answer(frame);
+}
+
+TEST_F(FrameSlotTest, OfAFileTwoFramesAreInFlight) {
+  make({.live = false});
+  connect();
+  std::thread reader([this] {
+    for (std::uint64_t i = 0; i < 4; ++i) put(i);  // the fourth stays with the reader
+  });
+  FinishedFrame frame;
+  reader.join();
+  for (int i = 0; i < 500 && runner_.recorded < 3; ++i) {
+    std::unique_lock lock(mutex_);
+    woken_.wait_for(lock, milliseconds(10));
+  }
+  EXPECT_EQ(runner_.recorded, 3) << "results that nobody takes hold the fourth back";
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    ASSERT_TRUE(take(frame));
+    EXPECT_EQ(frame.frame.number, i);
+    expect_own_answer(frame);
+  }
 }
 
 TEST_F(FrameSlotTest, ALostStreamIsToldAfterWhatIsOnItsWay) {

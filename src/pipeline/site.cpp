@@ -11,6 +11,7 @@
 #include "core/suggest.h"
 #include "pipeline/site_config_read.h"
 #include "pipeline/site_sinks.h"
+#include "telemetry/process.h"
 
 namespace shoal {
 namespace {
@@ -32,7 +33,10 @@ PicturePoint picture_point(const RelativePoint& point) {
 }  // namespace
 
 Site::Site(SiteConfig config, const ModelRegistry& models, SiteState state)
-    : config_(std::move(config)), models_(models), state_(std::move(state)) {}
+    : config_(std::move(config)),
+      models_(models),
+      turns_(usable_core_count()),
+      state_(std::move(state)) {}
 
 Site::~Site() { stop(std::chrono::seconds(5)); }
 
@@ -110,7 +114,8 @@ Result<Site::CameraPtr> Site::make_camera(const CameraConfig& config,
                         .counters = std::move(counters),
                         .tap = desk_->tap_for(config.name, config_.alarms),
                         .wake = std::move(wake),
-                        .aligner = &aligner_});
+                        .aligner = &aligner_,
+                        .turns = &turns_});
   *self = camera;
   return camera;
 }

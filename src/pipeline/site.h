@@ -17,6 +17,7 @@
 #include "pipeline/alarm_desk.h"
 #include "pipeline/alarm_picture.h"
 #include "pipeline/camera_control.h"
+#include "pipeline/decode_turns.h"
 #include "pipeline/model_registry.h"
 #include "pipeline/site_camera.h"
 #include "pipeline/site_config.h"
@@ -97,6 +98,7 @@ class Site final : public CameraControl, private CameraOutlet {
   bool pictures_wanted_ = false;  // by a sink
   std::unique_ptr<AlarmDesk> desk_;
   FrameAligner aligner_;  // outlives the cameras
+  DecodeTurns turns_;     // so does this
   AlarmPainter painter_;  // the analysis thread's
 
   BoundedQueue<std::weak_ptr<SiteCamera>> queue_{kCamerasMax * 2};

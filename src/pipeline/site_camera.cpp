@@ -48,6 +48,7 @@ SiteCamera::SiteCamera(Parts parts)
                .models = parts_.models,
                .slot = &slot_,
                .counters = parts_.counters.get(),
+               .turns = parts_.turns,
                .tap = parts_.tap.get()}) {}
 
 void SiteCamera::analyse(CameraOutlet& outlet) {

@@ -53,6 +53,7 @@ class SiteCamera {
     std::shared_ptr<CameraTap> tap;            // may be null
     std::function<void()> wake;                // there is something to analyse
     FrameAligner* aligner = nullptr;           // outlives the camera; used where it aligns
+    DecodeTurns* turns = nullptr;              // outlives the camera
   };
   explicit SiteCamera(Parts parts);
 

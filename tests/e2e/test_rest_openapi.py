@@ -34,7 +34,10 @@ def test_a_schema_fuzzer_finds_nothing(door, tmp_path):
     settings = tmp_path / "schemathesis.toml"
     settings.write_text(SETTINGS)
     command = [str(pathlib.Path(sys.executable).parent / "schemathesis"), "--config-file",
-               str(settings), "run", f"{door.url}/openapi.json", "--workers", "2", "--seed", "7",
+               str(settings), "run", f"{door.url}/openapi.json", "--seed", "7",
+               # One worker: CPython 3.11 counts the depth of ast.parse for all threads together
+               # (its issue 106905), and two that parse at once fail now and then.
+               "--workers", "1",
                # Random bytes are well-formed by the schema and are no picture: a 400 is right.
                "--exclude-checks", "positive_data_acceptance",
                "--max-time", str(SECONDS), "--request-timeout", "20", "--no-color",

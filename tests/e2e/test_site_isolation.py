@@ -102,8 +102,11 @@ def test_rates_of_live_cameras_are_the_same_with_and_without_bad_cameras(tmp_pat
         assert told[name]["connects"] == 1 and told[name]["state"] == "running", told[name]
         assert told[name]["since"] == since[name], "it never stopped running"
         assert told[name]["errors"] == 0 and told[name]["dropped"]["refused"] == 0, told[name]
+    # What the flood was too much for is counted: two wait for the analysis, one each for a lane, in
+    # a lane and with the reader.
     flooding = told["flood"]
-    assert flooding["dropped"]["newer"] + flooding["dropped"]["stale"] > flooding["analysed"]
+    counted = flooding["analysed"] + sum(flooding["dropped"].values())
+    assert flooding["dropped"]["newer"] > 0 and 0 <= flooding["decoded"] - counted <= 5, flooding
 
 
 def test_bad_cameras_say_what_is_wrong_and_when_they_try_again(tmp_path, bad_cameras):

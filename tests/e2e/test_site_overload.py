@@ -95,12 +95,13 @@ def test_fps_max_is_kept_and_what_is_above_it_is_counted_as_such(tmp_path):
     with RunningSite(tmp_path, [synthetic("a", 1, fps=40, fps_max=2)]) as site:
         site.wait_for_frames("a", 3)
         before = site.status("a")
-        site.wait_until(lambda: site.status("a")["decoded"] >= before["decoded"] + 240, "frames")
+        site.wait_until(lambda: site.status("a")["packets"] >= before["packets"] + 240, "frames")
         after = site.status("a")
-    analysed, decoded = (after[key] - before[key] for key in ("analysed", "decoded"))
-    assert analysed <= decoded / 20 * 1.2 + 3, (analysed, decoded)
-    assert analysed >= decoded / 20 * 0.5, (analysed, decoded)
-    assert after["dropped"]["rate"] >= 0.9 * (after["decoded"] - after["analysed"]) - 5, after
+    analysed, came = (after[key] - before[key] for key in ("analysed", "packets"))
+    assert analysed <= came / 20 * 1.2 + 3, (analysed, came)
+    assert analysed >= came / 20 * 0.5, (analysed, came)
+    # No frame of this source needs another, so none is decoded for nothing.
+    assert abs(after["dropped"]["rate"] + after["decoded"] - after["packets"]) <= 1, after
 
 
 @pytest.mark.slow
