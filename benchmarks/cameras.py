@@ -14,6 +14,7 @@ around  what a frame costs beside the network: from the request log of the live 
 The machine should do nothing else.
 """
 import argparse
+import datetime
 import json
 import os
 import re
@@ -248,8 +249,9 @@ def main():
     arguments = parser.parse_args()
     arguments.zoo = arguments.zoo.resolve()
     report = Report(arguments)
-    text = "# Cameras\n\nBy `benchmarks/cameras.py`.\n\n" + "\n\n".join(
-        getattr(report, part)() for part in arguments.parts) + "\n"
+    text = (f"# Cameras\n\nBy `benchmarks/cameras.py`, {datetime.date.today()}, {os.cpu_count()} "
+            f"cores; load of the machine before the run {os.getloadavg()[0]:.2f}.\n\n" +
+            "\n\n".join(getattr(report, part)() for part in arguments.parts) + "\n")
     if arguments.output:
         Path(arguments.output).write_text(text)
     print(text)

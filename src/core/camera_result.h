@@ -106,6 +106,9 @@ struct CameraResult {
   std::vector<std::uint32_t> zone_counts;  // tracks inside now, by zone
   std::vector<LineCount> line_counts;      // by line
 };
+// All but the pixels, whose buffer `to` keeps; capacities are reused.
+void copy_without_pixels(CameraResult& to, const CameraResult& from);
+
 using CameraResultPool = SharedPool<CameraResult>;
 using CameraResultLease = CameraResultPool::Lease;
 

@@ -176,6 +176,7 @@ TEST(StreamDecoderTest, SkipsOnlyFramesThatNoOtherNeeds) {
   EXPECT_GT(few.size(), 8U);
   for (const Given& one : few) EXPECT_EQ(one.hash, reference.at(one.time));
   EXPECT_EQ(decoder.counts().damaged, 0U);
+  EXPECT_EQ(few.size() + decoder.counts().unreferenced, 40U) << "none is left out uncounted";
   decoder.skip_unreferenced(false);
   EXPECT_EQ(give_all(decoder, packets).size(), 40U);
 }

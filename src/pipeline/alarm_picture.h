@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/area_mean.h"
 #include "core/camera_result.h"
 #include "shoal/frame.h"
 #include "shoal/result.h"
@@ -12,12 +13,6 @@
 
 namespace shoal {
 
-// Pixels reduced by the whole factor that brings the width nearest above `width`; each pixel is
-// the mean of a square of the source's. Its format is RGB8 as the view's.
-// REQUIRES: view.format == kRgb8, width > 0.
-// Errors   kOutOfMemory.
-[[nodiscard]] Result<void> reduce_pixels(Frame& reduced, const ImageView& view, int width);
-
 // Threads  one at a time. Keeps its buffers.
 class AlarmPainter {
  public:
@@ -25,13 +20,14 @@ class AlarmPainter {
 
   AlarmPainter() : annotator_({}) {}
 
-  // A JPEG, at most twice kWidth wide; empty where `frame` has no pixels or memory is short.
+  // A JPEG, at most kWidth wide; empty where `frame` has no pixels or memory is short.
   // Cost     1 to 3 ms.
   [[nodiscard]] std::vector<std::uint8_t> paint(const Frame& frame, const Alarm& alarm,
                                                 const std::vector<std::string>& class_names);
 
  private:
   Frame reduced_;
+  ReduceRoom room_;
   Annotator annotator_;
   std::vector<std::string> names_;
   Detections boxes_;

@@ -236,11 +236,13 @@ bool CameraReader::take_packet(const Packet& packet) {
   parts_.counters->packet(packet.bytes.size());
   const TimePoint captured = this->captured(packet.media_time, now);
   if (parts_.tap != nullptr) parts_.tap->packet(packet, captured);
-  if (leave_out(packet, captured, now)) return true;
-  // What is not analysed is not decoded where no other frame needs it.
+  if (parts_.config.live && leave_out(packet, captured, now)) return true;
+  // What is not analysed is not decoded where no other frame needs it. (Of a file every frame is
+  // decoded: they are counted by that.)
   const bool unwanted = !thinner_.wants(captured);
-  const bool too_many = parts_.config.live && (catch_up_.is_behind() || parts_.slot->is_waiting());
-  decoder_->skip_unreferenced(unwanted || too_many);
+  const bool behind = catch_up_.is_behind();
+  decoder_->skip_unreferenced(parts_.config.live &&
+                              (unwanted || behind || parts_.slot->is_waiting()));
   Result<void> sent = [&] {
     const auto turn = parts_.turns->take(account_);
     return decoder_->send(packet);
@@ -249,7 +251,7 @@ bool CameraReader::take_packet(const Packet& packet) {
     const auto taken = take_frames(now);
     if (!taken) sent = taken.error();
   }
-  count_decoder(unwanted ? FrameDrop::kRate : FrameDrop::kNewer, now);
+  count_decoder(unwanted ? FrameDrop::kRate : behind ? FrameDrop::kStale : FrameDrop::kNewer, now);
   if (sent) return true;
   enter(CameraState::kWaiting, sent.error().message);
   return false;
@@ -257,7 +259,7 @@ bool CameraReader::take_packet(const Packet& packet) {
 
 // True: the packet need not be decoded at all.
 bool CameraReader::leave_out(const Packet& packet, TimePoint captured, TimePoint now) {
-  if (parts_.config.live && !catch_up_.wants(packet.key_frame, captured, now)) {
+  if (!catch_up_.wants(packet.key_frame, captured, now)) {
     parts_.counters->left_out(FrameDrop::kStale, 1, now);
     return true;
   }

@@ -30,7 +30,10 @@ Passed thin(double fps, double fps_max, double jitter_s, double seconds) {
   double last = 0;
   for (int i = 0; i < static_cast<int>(seconds * fps); ++i) {
     const double time = i / fps + jitter(random);
-    if (!thinner.passes(at(time))) continue;
+    const bool wanted = thinner.wants(at(time));
+    const bool passes = thinner.passes(at(time));
+    EXPECT_EQ(wanted, passes) << "said before";
+    if (!passes) continue;
     ++passed.count;
     if (passed.count > 1) passed.longest_gap = std::max(passed.longest_gap, time - last);
     last = time;

@@ -5,37 +5,6 @@
 #include "pipeline/site_config_check.h"
 
 namespace shoal {
-namespace {
-
-// All but the pixels; capacities are reused.
-void copy_result(CameraResult& to, const CameraResult& from) {
-  to.camera = from.camera;
-  to.frame = from.frame;
-  to.captured_at = from.captured_at;
-  to.captured = from.captured;
-  to.inferred = from.inferred;
-  to.outcome.source = from.outcome.source;
-  to.outcome.stream = from.outcome.stream;
-  to.outcome.frame = from.outcome.frame;
-  to.outcome.media_time = from.outcome.media_time;
-  to.outcome.size = from.outcome.size;
-  to.outcome.error = from.outcome.error;
-  to.outcome.damaged = from.outcome.damaged;
-  to.outcome.detections = from.outcome.detections;
-  to.outcome.batch_size = from.outcome.batch_size;
-  to.outcome.batch = from.outcome.batch;
-  to.outcome.padding = from.outcome.padding;
-  to.outcome.times = from.outcome.times;
-  to.tracks = from.tracks;
-  to.track_events = from.track_events;
-  to.zone_events = from.zone_events;
-  to.crossings = from.crossings;
-  to.zone_counts = from.zone_counts;
-  to.line_counts = from.line_counts;
-}
-
-}  // namespace
-
 SiteCamera::SiteCamera(Parts parts)
     : parts_(std::move(parts)),
       slot_({.live = parts_.config.live,
@@ -98,7 +67,7 @@ void SiteCamera::publish(CameraOutlet& outlet, CameraResultLease result) {
   if (outlet.wants_pictures(*this)) picture = outlet.picture_buffer();
   if (picture) {
     CameraResult& with_pixels = picture.write();
-    copy_result(with_pixels, *result);
+    copy_without_pixels(with_pixels, *result);
     std::swap(with_pixels.outcome.pixels, current_.frame.pixels);
   }
   outlet.publish(*this, std::move(result), std::move(picture));

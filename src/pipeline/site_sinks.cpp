@@ -70,6 +70,7 @@ Made make_sqlite(const SinkConfig& config) {
 
 Made make_mqtt(const SinkConfig& config) {
   MqttSinkOptions options;
+  options.name = config.name;
   options.url = config.url;
   options.format = config.form == "frigate" ? MqttFormat::kFrigate : MqttFormat::kShoal;
   options.topic = config.topic;

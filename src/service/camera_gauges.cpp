@@ -56,7 +56,7 @@ void add_camera(Families& families, const CameraStatus& camera) {
   families.counter("shoal_camera_alarms_total", "Alarms raised.", of(), camera.alarms);
   families.gauge("shoal_camera_tracks", "Objects being followed.", of(), camera.tracks);
   families.gauge("shoal_camera_fps", "Frames a second over the last two seconds.",
-                 of({{"what", "decoded"}}), camera.fps_in);
+                 of({{"what", "received"}}), camera.fps_in);
   families.gauge("shoal_camera_fps", "Frames a second over the last two seconds.",
                  of({{"what", "analysed"}}), camera.fps_out);
   if (camera.age_ms) {

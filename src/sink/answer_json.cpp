@@ -12,18 +12,6 @@
 namespace shoal {
 namespace {
 
-void append_box(fmt::memory_buffer& out, const Box<SourceSpace>& box) {
-  append_text(out, R"(,"box":{"x1":)");
-  append_json_number(out, box.x1, 2);
-  append_text(out, R"(,"y1":)");
-  append_json_number(out, box.y1, 2);
-  append_text(out, R"(,"x2":)");
-  append_json_number(out, box.x2, 2);
-  append_text(out, R"(,"y2":)");
-  append_json_number(out, box.y2, 2);
-  out.push_back('}');
-}
-
 void append_detections(fmt::memory_buffer& out, const Outcome& outcome,
                        const std::vector<std::string>& class_names, std::string& label) {
   append_text(out, R"("time":)");
@@ -69,7 +57,8 @@ void append_detection_members(fmt::memory_buffer& out, const Detection& detectio
   append_json_string(out, label);
   fmt::format_to(std::back_inserter(out), R"(,"class":{},"confidence":)", detection.class_id);
   append_json_number(out, detection.confidence, 4);
-  append_box(out, detection.box);
+  append_text(out, R"(,"box":)");
+  append_json_box(out, detection.box);
   if (detection.track_id) {
     fmt::format_to(std::back_inserter(out), R"(,"track_id":{})",
                    static_cast<std::uint32_t>(*detection.track_id));

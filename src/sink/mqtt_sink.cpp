@@ -22,10 +22,10 @@ namespace {
 
 constexpr std::array<BrokerScheme, 2> kSchemes{{{"mqtt", 1883, false}, {"mqtts", 8883, true}}};
 
-std::string default_client_id(const MqttSinkOptions& options) {
+std::string client_id_of(const MqttSinkOptions& options) {
   std::array<char, 256> host{};
   (void)::gethostname(host.data(), host.size() - 1);
-  return fmt::format("shoal-{}-{}", host.data(), options.topic);
+  return fmt::format("shoal-{}-{}-{}", host.data(), options.topic, options.name);
 }
 
 class MqttSink final : public CameraSink {
@@ -130,7 +130,7 @@ Result<std::unique_ptr<CameraSink>> create_mqtt_sink(MqttSinkOptions options) {
   link.user = options.user;
   link.password = options.password;
   link.ca_file = options.ca_file;
-  link.client_id = options.client_id.empty() ? default_client_id(options) : options.client_id;
+  link.client_id = client_id_of(options);
   link.available_topic = options.topic + "/available";
   link.timeout = options.timeout;
   return std::unique_ptr<CameraSink>(std::make_unique<MqttSink>(options, std::move(link)));

@@ -18,7 +18,8 @@ struct MqttSinkOptions {
   std::string user = {};          // "": anonymous
   std::string password = {};
   std::string ca_file = {};       // PEM; "": what the system trusts
-  std::string client_id = {};     // "": made of this machine's name, the form and the prefix
+  // Of the sink. The client id is made of this machine's name, the prefix and this.
+  std::string name = {};
   std::chrono::milliseconds timeout{5'000};  // of connecting, and of one acknowledgement
   bool alarms_only = false;
 };

@@ -13,6 +13,7 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -138,6 +139,27 @@ TEST(NetworkSourceTest, ReadsAVideoFromAnHttpServer) {
   const auto absent = open_source(server.url("absent.mp4"), {});
   ASSERT_FALSE(absent);
   EXPECT_EQ(absent.error().code, ErrorCode::kNotFound) << absent.error().message;
+}
+
+// Noise has a start code of raw H.263 every few megabytes, and all of it decodes to something.
+TEST(NetworkSourceTest, AStartCodeAloneIsNoVideo) {
+  const ScratchFolder folder;
+  std::vector<std::uint8_t> noise = {0, 0, 0x80, 2, 0x0c};  // and a temporal reference, and CIF
+  std::mt19937 random(3);
+  for (int i = 0; i < 2000; ++i) noise.push_back(static_cast<std::uint8_t>(random() % 255 + 1));
+  write_file(folder.file("noise.mp4"), noise);
+  const HttpServer server(folder.path());
+  for (const std::string& place : {server.url("noise.mp4"), folder.file("noise.mp4")}) {
+    const auto source = open_source(place, {});
+    if (source) {  // files are opened when they are read
+      Packet packet;
+      const auto more = (*source)->next(packet);
+      ASSERT_FALSE(more) << place;
+      EXPECT_EQ(more.error().code, ErrorCode::kCorruptInput) << more.error().message;
+      continue;
+    }
+    EXPECT_EQ(source.error().code, ErrorCode::kCorruptInput) << source.error().message;
+  }
 }
 
 TEST(NetworkSourceTest, SaysThatNobodyListens) {

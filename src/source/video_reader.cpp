@@ -25,6 +25,13 @@ constexpr std::chrono::nanoseconds kUnknownDuration = std::chrono::milliseconds(
 constexpr const char* kProtocols =
     "http,https,httpproxy,tcp,tls,udp,udplite,rtp,rtsp,rtmp,rtmps,rtmpt,rtmpe,ffrtmphttp,"
     "ffrtmpcrypt,srt,crypto";
+// What is recognised: what cameras and recorders write. libavformat knows hundreds, some of which
+// take one random start code for a stream: of sixteen megabytes of noise it makes H.263 and frames.
+// (Sound is there because playlists of HLS may refer to it.)
+constexpr const char* kFormats =
+    "rtsp,sdp,rtp,hls,mpegts,mpeg,mpegvideo,m4v,h264,hevc,obu,ivf,vc1,mjpeg,mpjpeg,image2,"
+    "jpeg_pipe,png_pipe,gif,mov,matroska,webm,avi,asf,asf_o,flv,live_flv,ogg,mxf,nut,wtv,rm,dhav,"
+    "yuv4mpegpipe,aac,mp3,ac3,eac3,wav,webvtt";
 
 // How the display matrix turns the stored picture, as EXIF's orientation. x' = a x + c y and
 // y' = b x + d y, with a, b, c, d at places 0, 1, 3 and 4; only quarter turns and mirrors count.
@@ -143,6 +150,9 @@ Error VideoReader::failure(int code, std::chrono::milliseconds timeout,
   if (code == AVERROR_HTTP_NOT_FOUND) {
     return error(ErrorCode::kNotFound, "the server has no such file (404)");
   }
+  if (code == AVERROR(EINVAL) && ffmpeg_line().starts_with("Format not on whitelist")) {
+    return error(ErrorCode::kCorruptInput, "not a format that cameras or recorders write");
+  }
   const std::string words = describe_ffmpeg(code);
   if (code == AVERROR_PROTOCOL_NOT_FOUND || code == AVERROR_DEMUXER_NOT_FOUND) {
     return error(ErrorCode::kUnsupported, words);
@@ -186,6 +196,7 @@ Result<void> VideoReader::connect(const std::string& place, const SourceOptions&
   if (input == nullptr) return Error{ErrorCode::kOutOfMemory, name_ + ": no memory for a reader"};
   input->interrupt_callback = {&VideoReader::interrupted, this};
   AVDictionary* settings = nullptr;
+  av_dict_set(&settings, "format_whitelist", kFormats, 0);
   if (remote_) av_dict_set(&settings, "protocol_whitelist", kProtocols, 0);
   if (is_live_scheme(place)) set_live_options(settings);
   const bool is_rtsp = place.starts_with("rtsp");
