@@ -112,7 +112,8 @@ SinkStatus SinkWorker::status() const {
   return {.name = options_.name, .written = written_,
           .dropped = counts_.queue_full + counts_.unwritable + counts_.closed,
           .waiting = queue_.size(),
-          .spooled = spool_ != nullptr ? spooled : alarms_.size(), .error = error_};
+          .spooled = spool_ != nullptr ? spooled : alarms_.size(),
+          .error = error_.empty() ? trouble_ : error_};
 }
 
 SinkWorkerCounts SinkWorker::counts() const {
@@ -172,8 +173,10 @@ void SinkWorker::tick(TimePoint now) {
   }
   sink_->tick(now);
   std::string written = sink_->written();
+  std::string trouble = sink_->trouble();
   const std::lock_guard lock(mutex_);
   written_ = std::move(written);
+  trouble_ = std::move(trouble);
 }
 
 void SinkWorker::write_result() {

@@ -136,6 +136,7 @@ class SinkWorker {
   SinkWorkerCounts counts_;
   std::string written_;
   std::string error_;
+  std::string trouble_;  // the sink's own, at the last tick
   Result<void> finished_;
 
   std::mutex close_mutex_;

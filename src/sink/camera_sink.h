@@ -29,6 +29,8 @@ class CameraSink {
   [[nodiscard]] virtual Result<void> write(const Alarm& alarm) = 0;
   // About once a second, also when nothing comes: time-outs, retention, reconnection.
   virtual void tick(TimePoint /*now*/) {}
+  // What is wrong now although nothing is lost yet: rows wait for room on a disk. "": nothing.
+  [[nodiscard]] virtual std::string trouble() const { return {}; }
   // Closes files properly. Called once, also after an error.
   [[nodiscard]] virtual Result<void> finish() = 0;
   // For the summary: "1,280 lines", "12 alarms".

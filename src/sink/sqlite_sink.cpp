@@ -93,6 +93,8 @@ class SqliteSink final : public CameraSink {
     return flushed;
   }
 
+  std::string trouble() const override { return failing_ ? last_error_.message : std::string(); }
+
   std::string written() const override {
     std::string text = fmt::format("{} {}", written_, written_ == 1 ? "row" : "rows");
     if (lost_ > 0) text += fmt::format(", {} lost", lost_);

@@ -181,8 +181,11 @@ TEST_F(SqliteSinkTest, ALockedFileBlocksNobodyAndItsRowsComeLater) {
     // Tried once a second, 50 ms each: most of the hundred did not wait at all.
     EXPECT_LT(Clock::now() - begun, 5s);
     EXPECT_EQ(sink->write(test_alarm("cam", 1)).error().code, ErrorCode::kUnavailable);
+    EXPECT_NE(sink->trouble().find("locked by another process"), std::string::npos)
+        << "said before anything is lost; got: " << sink->trouble();
   }
   ASSERT_TRUE(sink->finish());
+  EXPECT_EQ(sink->trouble(), "");
   EXPECT_EQ(ask("SELECT count(*), (SELECT count(*) FROM alarms) FROM tracks"), "[(793, 0)]\n");
 }
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pathlib
 import re
+import sqlite3
 import subprocess
 
 import cv2
@@ -65,12 +66,12 @@ def test_every_alarm_has_a_playable_clip_around_it(tmp_path):
 
 @pytest.fixture
 def small_disks(tmp_path):
-    """Two file systems: a little more than recordings leave free (256 MiB), and half a MiB."""
+    """File systems: a little more than recordings leave free (256 MiB), half a MiB, and 24."""
     if os.geteuid() != 0:
         pytest.skip("mounting needs root")
     folders = []
     try:
-        for size in ("264m", "512k"):
+        for size in ("264m", "512k", "24m"):
             folder = tmp_path / f"disk-{size}"
             folder.mkdir()
             done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder],
@@ -103,7 +104,7 @@ def test_full_disks_cost_clips_but_no_alarm_and_say_so_and_heal(tmp_path, small_
         known = {one["id"] for one in site.alarms()}
         spooled = site.sink("webhook")["spooled"]
         assert spooled >= 1
-        fillers = [fill(disk / "filler") for disk in small_disks]
+        fillers = [fill(disk / "filler") for disk in small_disks[:2]]
         site.wait_until(lambda: site.status("a")["alarms"] >= len(known) + 3, "more alarms")
         assert re.search(r"error clips: .*256 MiB", site.log), site.log
         assert re.search(r"error alarm: .*[Nn]o space", site.log), site.log
@@ -123,6 +124,38 @@ def test_full_disks_cost_clips_but_no_alarm_and_say_so_and_heal(tmp_path, small_
         clip = tmp_path / "healed.mp4"
         clip.write_bytes(site.get(newest["clip"]))
         assert video_seconds(clip)[1] > 3
+
+
+def test_a_full_disk_costs_sinks_their_results_and_heals(tmp_path, small_disks):
+    disk = small_disks[2]
+    everywhere = {"name": "all", "polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}
+    sinks = [{"type": "sqlite", "path": disk / "site.db"},
+             {"type": "video", "path": disk / "video", "segment_s": 2}]
+    camera = synthetic("a", 4, size="480x360", fps=15, zones=[everywhere])
+    with RunningSite(tmp_path / "site", [camera], sinks=sinks) as site:
+        def rows():
+            return int(site.sink("sqlite")["written"].split()[0])
+        site.wait_until(lambda: rows() >= 3, "rows while there is room")
+        filler = fill(disk / "filler", most=32 << 20)
+        site.wait_until(lambda: site.sink("sqlite")["error"] and site.sink("video")["error"],
+                        "both sinks to say that they cannot write")
+        told = {name: site.sink(name) for name in ("sqlite", "video")}
+        for sink in told.values():
+            assert re.search("full|[Nn]o space|free", sink["error"]), told
+        before = site.status("a")
+        site.wait_for_frames("a", 5)
+        after = site.status("a")
+        assert after["state"] == "running" and after["connects"] == before["connects"] == 1
+        assert site.sink("results")["error"] is None, "another disk"
+        filler.unlink()
+        then = rows()
+        site.wait_until(lambda: rows() > then and site.sink("sqlite")["error"] is None,
+                        "rows where there is room again")
+        site.wait_until(lambda: site.sink("video")["error"] is None, "video, too")
+    check, = sqlite3.connect(disk / "site.db").execute("PRAGMA integrity_check").fetchone()
+    assert check == "ok"
+    videos = sorted((disk / "video").rglob("*.mp4"))
+    assert videos and video_seconds(videos[-1])[1] >= 1, "the last one plays"
 
 
 def test_recordings_are_bounded_and_the_oldest_go_first(tmp_path):
