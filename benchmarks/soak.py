@@ -14,6 +14,7 @@ import datetime
 import os
 import pathlib
 import random
+import signal
 import statistics
 import sys
 import tempfile
@@ -310,6 +311,8 @@ the age of the newest result while running.
 
 
 def main():
+    # What was started is stopped, too, where this is told to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=30)
