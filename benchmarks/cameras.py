@@ -21,11 +21,12 @@ import re
 import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
+
+from report import say, table
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = Path(__file__).resolve().parent
@@ -36,15 +37,6 @@ LIVE = ([("carnd_test_small1", 1280, fps) for fps in (1, 1, 2, 2, 5, 5, 10, 10, 
         [("mosaic9_3840x2160_h264", 3840, fps) for fps in (1, 1, 2, 5)])
 CLIPS = ("car-detection", "one-by-one-person-detection", "carnd_test_small1",
          "sam2_05_default_juggle")
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def table(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows])
 
 
 def get(port, path):
@@ -251,7 +243,7 @@ def main():
     report = Report(arguments)
     text = (f"# Cameras\n\nBy `benchmarks/cameras.py`, {datetime.date.today()}, {os.cpu_count()} "
             f"cores; load of the machine before the run {os.getloadavg()[0]:.2f}.\n\n" +
-            "\n\n".join(getattr(report, part)() for part in arguments.parts) + "\n")
+            "\n\n".join(getattr(report, part)().rstrip() for part in arguments.parts) + "\n")
     if arguments.output:
         Path(arguments.output).write_text(text)
     print(text)

@@ -26,6 +26,8 @@ import subprocess
 import sys
 import tempfile
 
+from report import table
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 MODELS = ["yolov5n_640_fp32", "yolov8n_640_dq8", "yolo11n_640_dq8", "yolov10n_640_dq8",
@@ -229,12 +231,6 @@ class Bench:
 
 def number(value):
     return "-" if value is None else f"{value:.1f}"
-
-
-def table(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
 
 
 def first_line(command):

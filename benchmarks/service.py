@@ -20,20 +20,16 @@ import signal
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
 
 import load_client
+from report import say, table
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 PARTS = ["http", "grpc", "overload", "peers"]
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 def free_port():
@@ -197,12 +193,6 @@ class Report:
             except SystemExit as failure:
                 rows.append([stack, str(failure)] + [""] * (len(self.HEAD) - 2))
         return "## Peers\n\n" + table(self.HEAD, rows)
-
-
-def table(head, rows):
-    lines = ["| " + " | ".join(str(cell) for cell in row) + " |" for row in [head] + rows]
-    lines.insert(1, "|" + "---|" * len(head))
-    return "\n".join(lines) + "\n"
 
 
 def words(text):

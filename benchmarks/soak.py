@@ -21,6 +21,8 @@ import tempfile
 import threading
 import time
 
+from report import say, table
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/e2e")]
 
@@ -29,16 +31,6 @@ SOON = {"connect_timeout_ms": 2000, "read_timeout_ms": 2000, "retry_min_ms": 200
 STEADY = ("made-1", "made-2", "made-3", "tape", "rtsp", "gated")  # nothing happens to them
 GUESTS = 32  # cameras that come and go together
 WARM_UP = 20  # seconds that do not count
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def table(head, rows):
-    lines = ["| " + " | ".join(str(cell) for cell in row) + " |" for row in [head, *rows]]
-    lines.insert(1, "|" + "---|" * len(head))
-    return "\n".join(lines) + "\n"
 
 
 def quantile(values, share):

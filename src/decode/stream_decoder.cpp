@@ -203,8 +203,7 @@ Result<void> StreamDecoder::State::send_video(const Packet& sent) {
     note_damage();
     if (!sent.key_frame) return {};
   }
-  if (skipping && current.context->codec_id == AV_CODEC_ID_H264 && !waiting_for_key &&
-      !numbers.newest_is_reference()) {
+  if (skipping && !waiting_for_key && !numbers.newest_is_reference()) {
     ++counts.unreferenced;
     return {};
   }
