@@ -54,7 +54,7 @@ void append_cameras(std::string& out, std::span<const CameraStatus> cameras, dou
                        camera.size.width > 0
                            ? fmt::format("{}x{}", camera.size.width, camera.size.height)
                            : "-",
-                       rate(camera.decoded), rate(camera.analysed), camera.latency_ms_p99,
+                       rate(camera.packets), rate(camera.analysed), camera.latency_ms_p99,
                        camera.alarms, drops_text(camera));
   }
 }
@@ -83,7 +83,7 @@ std::string suggestion_for(std::span<const CameraStatus> cameras) {
     }
   }
   if (greedy == nullptr) return {};
-  return fmt::format("{}: {} frames were decoded and then replaced by newer ones; fps_max = {:.0f} "
+  return fmt::format("{}: {} frames gave way to newer ones; fps_max = {:.0f} "
                      "would say what fits",
                      shortened(greedy->config.name),
                      with_thousands(static_cast<std::int64_t>(most)),
