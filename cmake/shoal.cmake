@@ -37,6 +37,10 @@ function(shoal_test folder)
   endif()
   add_executable(shoal_${folder}_test ${ARG_SOURCES})
   shoal_compile_options(shoal_${folder}_test)
+  if(NOT SHOAL_SANITIZER)
+    # More than half of a cold build is tests: unoptimised they take two thirds of the time.
+    target_compile_options(shoal_${folder}_test PRIVATE -O0)
+  endif()
   target_link_libraries(shoal_${folder}_test PRIVATE ${ARG_LINKS} GTest::gtest_main)
   set_target_properties(shoal_${folder}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY
                         ${PROJECT_BINARY_DIR}/tests)
