@@ -345,6 +345,7 @@ std::string summary_to_json(const RunSummary& summary) {
   json.number("padding", summary.padding, 4);
   json.count("memory_peak_bytes", summary.memory_peak_bytes);
   json.texts("failures", summary.failures);
+  json.texts("notes", summary.notes);
   json.texts("written", summary.written);
   json.text("advice", summary.advice);
   json.truth("interrupted", summary.interrupted);

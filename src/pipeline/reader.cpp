@@ -4,10 +4,13 @@
 
 #include <utility>
 
+#include "core/log.h"
 #include "decode/raw_pixels.h"
 
 namespace shoal {
 namespace {
+
+constexpr std::size_t kNotesKept = 10;
 
 bool may_never_end(const std::string& input) {
   return input.find("://") != std::string::npos;
@@ -125,16 +128,25 @@ void Reader::read_picture(Source& source, Packet& packet) {
   lanes_.submit(std::move(request), Overflow::kBlock);
 }
 
+// Another video begins with this packet.
+void Reader::open_video(Source& source, const Packet& packet) {
+  if (video_) finish_video(source);
+  auto decoder = VideoDecoder::create(packet.stream_parameters, packet.name,
+                                      {.pixels_max = options_.limits.pixels_max});
+  video_parameters_ = packet.stream_parameters;
+  video_name_ = packet.name;
+  if (!decoder) return fail(packet.name, std::move(decoder).error());
+  video_ = std::move(*decoder);
+  const VideoFormat format = source.video_format().value_or(VideoFormat{});
+  clock_fault_noted_ = false;
+  video_clock_ = FilmClock(
+      {.frames_per_second = format.frames_per_second, .pause_max = format.pause_max});
+}
+
 void Reader::decode_video(Source& source, const Packet* packet) {
   saw_video_ = true;
   if (packet != nullptr && packet->stream_parameters != video_parameters_) {
-    if (video_) finish_video(source);
-    auto decoder = VideoDecoder::create(packet->stream_parameters, packet->name,
-                                        {.pixels_max = options_.limits.pixels_max});
-    video_parameters_ = packet->stream_parameters;
-    video_name_ = packet->name;
-    if (!decoder) return fail(packet->name, std::move(decoder).error());
-    video_ = std::move(*decoder);
+    open_video(source, *packet);
   }
   if (!video_) return;  // it could not be opened; that has been said
   const TimePoint sent = Clock::now();
@@ -155,7 +167,10 @@ void Reader::decode_video(Source& source, const Packet* packet) {
     Outcome& outcome = request->outcome;
     outcome.stream = outcome.pixels.stream;
     outcome.frame = outcome.pixels.id;
-    outcome.media_time = outcome.pixels.media_time;
+    outcome.media_time = outcome.pixels.media_time = video_clock_.next(outcome.pixels.media_time);
+    if (video_clock_.fault() && !std::exchange(clock_fault_noted_, true)) {
+      note(video_name_, describe(*video_clock_.fault()));
+    }
     outcome.times.decode = Clock::now() - request->started + std::exchange(send_time, {});
     decode_times_.add(outcome.times.decode);
     lanes_.submit(std::move(request), Overflow::kBlock);
@@ -172,6 +187,11 @@ void Reader::finish_video(Source& source) {
   }
   video_.reset();
   video_parameters_.reset();
+}
+
+void Reader::note(const std::string& name, const std::string& what) {
+  log(LogLevel::kWarn, "read", "{}: {}", name, what);
+  if (notes_.size() < kNotesKept) notes_.push_back(name + ": " + what);
 }
 
 std::unique_ptr<Request> Reader::begin(const std::string& name) {

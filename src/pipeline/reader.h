@@ -16,6 +16,7 @@
 #include "pipeline/lane_pool.h"
 #include "pipeline/request_pool.h"
 #include "pipeline/sequencer.h"
+#include "source/film_clock.h"
 #include "source/source.h"
 #include "telemetry/histogram.h"
 
@@ -40,6 +41,8 @@ class Reader {
   [[nodiscard]] bool saw_video() const { return saw_video_; }
   // Of the frames of videos; pictures are timed by the decode pool. Valid after join().
   [[nodiscard]] const Histogram& decode_times() const { return decode_times_; }
+  // What is odd about the inputs, each also logged as a warning. Valid after join().
+  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
   // Ends reading soon; what is under way is answered.
   void request_stop();
@@ -53,6 +56,8 @@ class Reader {
   // Sends one packet, or the end where `packet` is null, and starts the frames that come out.
   void decode_video(Source& source, const Packet* packet);
   void finish_video(Source& source);
+  void open_video(Source& source, const Packet& packet);
+  void note(const std::string& name, const std::string& what);
   [[nodiscard]] std::unique_ptr<Request> begin(const std::string& name);
   void fail(const std::string& name, Error error);
 
@@ -67,6 +72,9 @@ class Reader {
   std::unique_ptr<VideoDecoder> video_;
   StreamParameters video_parameters_;
   std::string video_name_;
+  FilmClock video_clock_;
+  bool clock_fault_noted_ = false;  // of this video
+  std::vector<std::string> notes_;
   Histogram decode_times_;
 
   std::atomic<bool> stop_ = false;

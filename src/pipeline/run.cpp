@@ -152,6 +152,7 @@ RunSummary run_inputs(LanePool& lanes, const RunOptions& options) {
   summary.seconds = seconds();
   summary.interrupted = stopping;
   summary.is_video = reader.saw_video();
+  summary.notes = reader.notes();
   Histogram decode = decoders.times();
   decode.merge(reader.decode_times());
   summary.decode = stage(decode, 0);

@@ -36,6 +36,7 @@ struct RunSummary {
   double padding = 0;          // mean share of the network's input that was padding
   std::int64_t memory_peak_bytes = 0;
   std::vector<std::string> failures;  // messages of the first ten
+  std::vector<std::string> notes;     // what else is to be known, said as warnings: a film's clock
   std::vector<std::string> written;   // "out/ (127 pictures)", one a sink
   std::string advice;                 // one true, computed suggestion, or empty
   bool interrupted = false;           // Ctrl-C: what is done is kept

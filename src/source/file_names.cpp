@@ -19,10 +19,11 @@ namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 11> kPictureSuffixes = {
     "jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "tif", "tiff", "gif"};
-constexpr std::array<std::string_view, 26> kVideoSuffixes = {
-    "mp4", "m4v", "mov", "mkv", "webm", "avi", "ts",  "mts", "m2ts", "mpg", "mpeg", "flv",  "wmv",
-    "asf", "ogv", "3gp", "264", "h264", "265", "h265", "hevc", "mjpg", "mjpeg", "y4m", "mxf",
-    "vob"};
+constexpr std::array kVideoSuffixes = std::to_array<std::string_view>(
+    {"mp4",  "m4v",  "f4v", "mov",  "qt",   "3gp", "3g2", "insv", "lrv",  "mkv", "mk3d", "webm",
+     "avi",  "divx", "ts",  "m2t",  "m2ts", "mts", "mpg", "mpeg", "vob",  "flv", "wmv",  "asf",
+     "ogv",  "mxf",  "264", "h264", "avc",  "265", "h265", "hevc", "m1v", "m2v", "mjpg", "mjpeg",
+     "ivf",  "obu",  "y4m", "dav",  "nut",  "wtv"});
 constexpr std::array<std::string_view, 9> kSchemes = {
     "rtsp://", "rtsps://", "rtmp://", "rtmps://", "http://", "https://", "tcp://", "udp://",
     "srt://"};

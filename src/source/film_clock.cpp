@@ -34,7 +34,8 @@ std::string describe(const ClockFault& fault) {
   switch (fault.kind) {
     case ClockFault::Kind::kWentBack:
       std::snprintf(text.data(), text.size(),
-                    "its clock goes back from %.3f s to %.3f s at frame %llu", expected, got, frame);
+                    "its clock goes back from %.3f s to %.3f s at frame %llu", expected, got,
+                    frame);
       break;
     case ClockFault::Kind::kStoodStill:
       std::snprintf(text.data(), text.size(),
@@ -74,7 +75,8 @@ nanoseconds FilmClock::step_max() const {
 void FilmClock::learn(nanoseconds step) { steps_[steps_seen_++ % kStepsKept] = step; }
 
 void FilmClock::note(ClockFault::Kind kind, nanoseconds expected, nanoseconds got) {
-  if (!fault_) fault_ = ClockFault{.kind = kind, .frame = frames_, .expected = expected, .got = got};
+  if (fault_) return;
+  fault_ = ClockFault{.kind = kind, .frame = frames_, .expected = expected, .got = got};
 }
 
 nanoseconds FilmClock::first(std::optional<nanoseconds> container) {

@@ -1,4 +1,4 @@
-// Goal: each frame has a time later than the one before, the container's wherever that is plausible.
+// Goal: each frame has a time later than the one before, the container's wherever plausible.
 // Method: clocks as recorders write them, good and broken, and random mixtures of all faults.
 #include "source/film_clock.h"
 
@@ -68,7 +68,8 @@ TEST(FilmClockTest, SaysWhereTheClockWentBack) {
   (void)follow(clock, steady(50) + steady(50));
   ASSERT_TRUE(clock.fault());
   EXPECT_EQ(describe(*clock.fault()),
-            "its clock goes back from 1.960 s to 0.000 s at frame 50; times go on by the frame rate");
+            "its clock goes back from 1.960 s to 0.000 s at frame 50; times go on by the frame "
+            "rate");
 }
 
 TEST(FilmClockTest, AClockThatStandsStillIsCountedByTheDeclaredRate) {
@@ -87,7 +88,8 @@ TEST(FilmClockTest, AClockThatCreepsStandsStill) {
 
 TEST(FilmClockTest, AJumpByHoursIsLeftOut) {
   FilmClock clock({.frames_per_second = 25});
-  const auto given = follow(clock, steady(50) + steady(50, hours(2)) + steady(50, milliseconds(10)));
+  const auto given =
+      follow(clock, steady(50) + steady(50, hours(2)) + steady(50, milliseconds(10)));
   expect_counted(given);
   ASSERT_TRUE(clock.fault());
   EXPECT_EQ(clock.fault()->kind, ClockFault::Kind::kJumpedAhead);

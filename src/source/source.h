@@ -33,6 +33,7 @@ struct SourceOptions {
   std::size_t file_bytes_max = std::size_t{512} << 20;  // a larger picture file is an error
   StreamId stream{};                                    // written into every packet
   RtspTransport transport = RtspTransport::kTcp;        // of rtsp:// alone
+  bool films = true;  // false: of a picture file with several frames (GIF, APNG) only the first
   bool loop = false;  // files start again at their end; media times keep rising
   bool open_later = false;  // URLs and devices are opened by the first next(), not by open_source:
                             // so that request_stop ends that, too
@@ -42,6 +43,8 @@ struct SourceOptions {
 struct VideoFormat {
   Size size;                    // upright, as declared; frames may still differ
   double frames_per_second = 0; // 0 where unknown
+  // A longer step between two frames is a jump of the container's clock (film_clock.h).
+  std::chrono::nanoseconds pause_max = std::chrono::minutes(10);
 };
 
 // A sequence of items: pictures, or packets of one or several videos.
@@ -85,7 +88,9 @@ class Source {
   // estimate (from duration and frame rate) for videos, nothing for streams without an end.
   [[nodiscard]] virtual std::optional<std::uint64_t> item_count() const { return std::nullopt; }
 
-  // Of the video that is open now; nothing for pictures.
+  // Of the video that is open now; nothing for pictures. Bytes tell what is a film: a GIF or APNG
+  // with several frames is one, an MP4 without a suffix too, and what an http:// URL gives may be
+  // a picture.
   [[nodiscard]] virtual std::optional<VideoFormat> video_format() const { return std::nullopt; }
 
   // Makes a blocked next() return soon, and that and every later call answer `cancelled`.

@@ -20,6 +20,7 @@ namespace {
 constexpr AVRational kNanoseconds = {1, 1'000'000'000};
 constexpr std::int64_t kPacketBytesMax = std::int64_t{64} << 20;  // over a network
 constexpr std::chrono::milliseconds kDevicePoll{2};
+constexpr std::chrono::seconds kPauseOfStream{10};  // of formats whose clock may begin anew
 constexpr std::chrono::nanoseconds kUnknownDuration = std::chrono::milliseconds(40);
 // What a server may make the reader open besides itself (redirections, playlists): never a file.
 constexpr const char* kProtocols =
@@ -273,8 +274,10 @@ std::optional<std::uint64_t> VideoReader::packet_count() const {
 VideoFormat VideoReader::format() const {
   const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr);
   const Size stored{stream_->codecpar->width, stream_->codecpar->height};
+  const bool clock_may_restart = (input_->iformat->flags & AVFMT_TS_DISCONT) != 0;
   return {.size = orientation_ >= 5 ? Size{stored.height, stored.width} : stored,
-          .frames_per_second = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0};
+          .frames_per_second = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0,
+          .pause_max = clock_may_restart ? kPauseOfStream : VideoFormat{}.pause_max};
 }
 
 std::optional<std::chrono::nanoseconds> VideoReader::since_start(std::int64_t time) const {
