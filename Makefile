@@ -15,9 +15,15 @@ setup:  ## installs what is missing: Debian packages, pinned wheels in .venv
 
 configure: setup
 	@mkdir -p build
-	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@cmake --preset release -DSHOAL_TESTS=ON >build/configure.log 2>&1 || \
+	  { cat build/configure.log; exit 1; }
 
-program: configure  ## builds the program alone: build/release/shoal
+program:  ## builds the program alone: build/release/shoal
+	@scripts/setup --build-only
+	@mkdir -p build
+	@[ -f build/release/build.ninja ] || \
+	  cmake --preset release -DSHOAL_TESTS=OFF >build/configure.log 2>&1 || \
+	  { cat build/configure.log; exit 1; }
 	@cmake --build build/release --parallel $(JOBS) --target shoal
 
 build: configure  ## builds everything
