@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "source/file_names.h"
+#include "source/stream_url.h"
 
 namespace shoal {
 namespace {
@@ -99,6 +100,13 @@ Result<void> FileSource::open_first() {
 }
 
 Result<void> FileSource::open_video() {
+  if (may_give_pictures(places_[next_])) {
+    http_ = SHOAL_TRY(HttpPictures::open(places_[next_], options_, stop_));
+    if (http_ != nullptr) {
+      live_ = live_ || http_->is_live();
+      return {};
+    }
+  }
   if (!options_.loop) pacer_.restart();  // its times begin at 0 again
   video_ = SHOAL_TRY(VideoReader::open(
       places_[next_], options_,
@@ -111,8 +119,9 @@ Result<void> FileSource::open_video() {
 }
 
 void FileSource::close_video() {
-  if (options_.loop) offset_ = video_->ends_at();
+  if (options_.loop && video_ != nullptr) offset_ = video_->ends_at();
   video_.reset();
+  http_.reset();
 }
 
 // To the next place; in a loop, to the first again. A round that gave nothing is the last.
@@ -129,6 +138,7 @@ std::optional<std::uint64_t> FileSource::item_count() const {
 }
 
 std::optional<VideoFormat> FileSource::video_format() const {
+  if (http_ != nullptr) return http_->format();
   return video_ == nullptr ? std::nullopt : std::optional(video_->format());
 }
 
@@ -161,13 +171,13 @@ Result<bool> FileSource::next(Packet& packet) {
     packet.name = without_password(places_[next_]);
     if (stop_.requested()) return Error{ErrorCode::kCancelled, packet.name + ": stopped"};
     if (!is_video(places_[next_])) return read_picture(packet);
-    if (video_ == nullptr) {
+    if (video_ == nullptr && http_ == nullptr) {
       if (auto opened = open_video(); !opened) {
         if (!stop_.requested()) go_on();
         return std::move(opened).error();
       }
     }
-    auto read = video_->next(packet);
+    auto read = http_ != nullptr ? http_->next(packet) : video_->next(packet);
     if (read && *read) {
       ++round_;
       return true;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "source/http_pictures.h"
 #include "source/source.h"
 #include "source/stop_signal.h"
 #include "source/video_reader.h"
@@ -48,6 +49,7 @@ class FileSource final : public Source {
   StopSignal stop_;
   Pacer pacer_{stop_};
   std::unique_ptr<VideoReader> video_;
+  std::unique_ptr<HttpPictures> http_;  // one of the two
   std::optional<std::uint64_t> video_count_;  // of the only video
 };
 

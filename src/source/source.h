@@ -35,6 +35,8 @@ struct SourceOptions {
   RtspTransport transport = RtspTransport::kTcp;        // of rtsp:// alone
   bool films = true;  // false: of a picture file with several frames (GIF, APNG) only the first
   bool loop = false;  // files start again at their end; media times keep rising
+  // Above 0, an http:// URL that gives one picture is a camera: asked so often for the next one.
+  std::chrono::milliseconds poll{0};
   bool open_later = false;  // URLs and devices are opened by the first next(), not by open_source:
                             // so that request_stop ends that, too
 };

@@ -7,12 +7,18 @@ extern "C" {
 #include <libavutil/mathematics.h>
 }
 
+#include <strings.h>
+
+#include <cstdarg>
 #include <filesystem>
+#include <mutex>
 #include <system_error>
 #include <utility>
 
 #include "source/device_input.h"
 #include "source/file_names.h"
+#include "source/login_error.h"
+#include "source/stream_url.h"
 
 namespace shoal {
 namespace {
@@ -26,6 +32,31 @@ constexpr std::chrono::nanoseconds kUnknownDuration = std::chrono::milliseconds(
 constexpr const char* kProtocols =
     "http,https,httpproxy,tcp,tls,udp,udplite,rtp,rtsp,rtmp,rtmps,rtmpt,rtmpe,ffrtmphttp,"
     "ffrtmpcrypt,srt,crypto";
+// An RTSP answer's header lines are traced one by one (rtsp.c); these ask for a login. Of this
+// thread, since its last connection.
+thread_local std::string rtsp_challenges;
+
+void keep_challenges(void* who, int level, const char* format, va_list arguments) {
+  if (std::string_view(format).starts_with("line='%s'")) {
+    va_list values;
+    va_copy(values, arguments);
+    const char* line = va_arg(values, const char*);
+    va_end(values);
+    constexpr std::string_view kName = "WWW-Authenticate:";
+    if (line != nullptr && strncasecmp(line, kName.data(), kName.size()) == 0 &&
+        rtsp_challenges.size() < 2000) {
+      rtsp_challenges.append(line).append("\n");
+    }
+  }
+  internal::keep_ffmpeg_line(who, level, format, arguments);
+}
+
+void listen_to_ffmpeg() {
+  quiet_ffmpeg();
+  static std::once_flag once;
+  std::call_once(once, [] { av_log_set_callback(&keep_challenges); });
+}
+
 // What is recognised: what cameras and recorders write. libavformat knows hundreds, some of which
 // take one random start code for a stream: of sixteen megabytes of noise it makes H.263 and frames.
 // (Sound is there because playlists of HLS may refer to it.)
@@ -92,21 +123,11 @@ std::string seconds(std::chrono::milliseconds time) {
 
 }  // namespace
 
-std::string without_password(const std::string& url) {
-  const std::size_t scheme = url.find("://");
-  if (scheme == std::string::npos) return url;
-  const std::size_t user = scheme + 3;
-  const std::size_t host_end = std::min(url.find('/', user), url.size());
-  const std::size_t at = url.rfind('@', host_end);
-  const std::size_t colon = url.find(':', user);
-  if (at == std::string::npos || at < user || colon >= at) return url;
-  return url.substr(0, colon) + ":***" + url.substr(at);
-}
-
 VideoReader::VideoReader(const std::string& place, const SourceOptions& options,
                          const Playback& playback)
     : name_(without_password(place)),
       remote_(is_url(place)),
+      sends_login_(remote_ && split_stream_url(place).has_login),
       device_(is_device(place)),
       paced_(options.pace == Pace::kLive && !remote_ && !device_),
       loop_(options.loop),
@@ -122,9 +143,11 @@ int VideoReader::interrupted(void* reader) {
   auto& self = *static_cast<VideoReader*>(reader);
   const bool late = self.deadline_ && Clock::now() > *self.deadline_;
   // A server that sends one picture without an end must not fill the memory until the deadline.
-  AVIOContext* stream = self.remote_ && self.input_ ? self.input_->pb : nullptr;
-  if (stream != nullptr && avio_tell(stream) - self.read_from_ > kPacketBytesMax) {
-    self.overlong_ = true;
+  const AVFormatContext* input = self.input_ ? self.input_.get() : self.opening_;
+  AVIOContext* stream = self.remote_ && input != nullptr ? input->pb : nullptr;
+  if (stream != nullptr) {
+    self.heard_ = avio_tell(stream);
+    self.overlong_ = self.overlong_ || self.heard_ - self.read_from_ > kPacketBytesMax;
   }
   return late || self.overlong_ || self.stop_.requested() ? 1 : 0;
 }
@@ -143,11 +166,21 @@ Error VideoReader::failure(int code, std::chrono::milliseconds timeout,
   // RTSP client answers with another code.
   if (code == AVERROR_EXIT || code == AVERROR(ETIMEDOUT) ||
       (deadline_ && Clock::now() > *deadline_)) {
-    return error(ErrorCode::kDeadlineExceeded,
-                 "no answer within " + seconds(timeout) + " (" + std::string(option) + ")");
+    return late(timeout, option);
   }
   if (code == AVERROR(ENOMEM)) return error(ErrorCode::kOutOfMemory, "no memory to read it");
   if (code == AVERROR(ENOENT)) return error(ErrorCode::kNotFound, "no such file");
+  const bool forbidden = code == AVERROR_HTTP_FORBIDDEN;
+  if (code == AVERROR_HTTP_UNAUTHORIZED || forbidden) {
+    const auto unknown = unknown_to_ffmpeg(rtsp_challenges);
+    if (!forbidden && unknown && sends_login_) {
+      return error(ErrorCode::kUnsupported,
+                   "the camera asks for a login by " + *unknown +
+                       ", which FFmpeg does not know; set its RTSP authentication to Digest with "
+                       "MD5, or to Basic");
+    }
+    return login_error(name_, sends_login_, forbidden ? 403 : 401);
+  }
   if (code == AVERROR_HTTP_NOT_FOUND) {
     return error(ErrorCode::kNotFound, "the server has no such file (404)");
   }
@@ -164,10 +197,22 @@ Error VideoReader::failure(int code, std::chrono::milliseconds timeout,
   return error(ErrorCode::kUnavailable, words);
 }
 
+// Nothing of use came in time.
+Error VideoReader::late(std::chrono::milliseconds timeout, std::string_view option) const {
+  std::string what = "no answer";
+  if (input_ != nullptr && heard_ > read_from_) {
+    what = "data comes, but no whole picture";
+  } else if (input_ == nullptr && heard_ > 0) {
+    what = "data comes (" + std::to_string(heard_) + " bytes), but no video format was recognised";
+  }
+  return {ErrorCode::kDeadlineExceeded, name_ + ": " + what + " within " + seconds(timeout) + " (" +
+                                            std::string(option) + ")"};
+}
+
 Result<std::unique_ptr<VideoReader>> VideoReader::open(const std::string& place,
                                                        const SourceOptions& options,
                                                        const Playback& playback) {
-  quiet_ffmpeg();
+  listen_to_ffmpeg();
   std::unique_ptr<VideoReader> reader(new VideoReader(place, options, playback));
   if (!reader->packet_) {
     return Error{ErrorCode::kOutOfMemory, reader->name_ + ": no memory for a reader"};
@@ -204,8 +249,11 @@ Result<void> VideoReader::connect(const std::string& place, const SourceOptions&
   if (is_rtsp) set_rtsp_options(settings, options.transport);
   forget_ffmpeg_line();
   // "file:" keeps a path with a colon in it from being taken for a URL.
-  const std::string address = remote_ ? place : "file:" + place;
+  const std::string address = remote_ ? encoded_stream_url(place) : "file:" + place;
+  opening_ = input;
+  rtsp_challenges.clear();
   const int code = avformat_open_input(&input, address.c_str(), nullptr, &settings);
+  opening_ = nullptr;
   av_dict_free(&settings);
   if (code < 0) return failure(code, options.connect_timeout, "connect_timeout");
   input_.reset(input);

@@ -59,6 +59,7 @@ class VideoReader {
   int read_frame();
   [[nodiscard]] Error failure(int code, std::chrono::milliseconds timeout,
                               std::string_view option) const;
+  [[nodiscard]] Error late(std::chrono::milliseconds timeout, std::string_view option) const;
   [[nodiscard]] bool is_cut_off() const;
   Result<bool> finish();
   void fill(Packet& packet);
@@ -70,6 +71,7 @@ class VideoReader {
 
   std::string name_;  // without a password
   bool remote_;       // a URL
+  bool sends_login_;  // of a URL
   bool device_;
   bool live_ = false;
   bool paced_;
@@ -86,6 +88,8 @@ class VideoReader {
   std::optional<TimePoint> first_arrival_;
   std::int64_t read_from_ = 0;  // position at which the packet that is being read began
   bool overlong_ = false;       // that packet does not end
+  AVFormatContext* opening_ = nullptr;  // while FFmpeg opens it
+  std::int64_t heard_ = 0;              // bytes so far, where FFmpeg tells
   AvInput input_;
   AvPacket packet_{av_packet_alloc()};
   AVStream* stream_ = nullptr;
@@ -97,8 +101,5 @@ class VideoReader {
   bool ended_early_ = false;  // the demuxer said so in its log
   bool finished_ = false;
 };
-
-// "rtsp://admin:***@10.0.0.5/1": what may stand in messages, results and logs.
-[[nodiscard]] std::string without_password(const std::string& url);
 
 }  // namespace shoal

@@ -11,7 +11,7 @@
 #include "core/clock.h"
 #include "core/fixtures_test.h"
 #include "source/source.h"
-#include "source/video_reader.h"
+#include "source/stream_url.h"
 
 namespace shoal {
 namespace {
