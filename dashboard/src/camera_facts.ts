@@ -97,6 +97,7 @@ export class CameraFacts {
     }
     this.drops.update(status);
     const size = status.width > 0 ? `${status.width} × ${status.height}` : "no picture yet";
+    if (status.state === "running" && status.error) this.totals.set("note", status.error);
     this.totals.set("picture", [size, status.codec].filter(Boolean).join(", "));
     this.totals.set("source", status.url);
     this.totals.set("model", `${status.model || "the default"}, ${status.priority} priority`);

@@ -1,9 +1,11 @@
 #include "pipeline/camera_reader.h"
 
+#include <fmt/format.h>
 #include <pthread.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "core/log.h"
@@ -17,6 +19,13 @@ constexpr int kNiceness = 5;
 constexpr auto kFeedRetry = std::chrono::milliseconds(500);
 // Pictures of folders that are not live: 25 a second, as where they are.
 constexpr auto kPicturePeriod = std::chrono::milliseconds(40);
+// Of an address that gives one picture, where fps_max says nothing.
+constexpr auto kSnapshotPeriod = std::chrono::milliseconds(1000);
+// Cameras lock an account after five to seven wrong logins within minutes.
+constexpr BackoffOptions kAfterRefusal{.min = std::chrono::minutes(10),
+                                       .max = std::chrono::hours(2)};
+// A connection that gave frames for so long was a good one: the next failure is a first one.
+constexpr auto kGoodFor = std::chrono::seconds(5);
 
 WallTime wall_time_of(TimePoint time) {
   return std::chrono::time_point_cast<std::chrono::nanoseconds>(
@@ -32,6 +41,9 @@ SourceOptions source_options(const CameraConfig& config) {
   options.connect_timeout = config.connect_timeout;
   options.read_timeout = config.read_timeout;
   options.loop = config.loop;
+  options.poll = config.fps_max > 0 ? std::chrono::milliseconds(std::max<std::int64_t>(
+                                          1, std::llround(1000 / config.fps_max)))
+                                    : kSnapshotPeriod;
   options.open_later = true;  // so that a stop ends a connection that is being made, too
   options.transport = config.transport == "udp" ? RtspTransport::kUdp : RtspTransport::kTcp;
   return options;
@@ -47,6 +59,7 @@ CameraReader::CameraReader(Parts parts)
     : parts_(std::move(parts)),
       thinner_(parts_.config.fps_max),
       catch_up_(parts_.config.age_max),
+      watch_(parts_.config.read_timeout, parts_.config.age_max),
       account_(parts_.config.priority),
       random_(std::random_device{}()),
       paused_(parts_.config.paused) {
@@ -127,16 +140,15 @@ void CameraReader::enter(CameraState state, std::string error) {
   state_ = state;
   error_ = std::move(error);
   retry_at_.reset();
-  if (state == CameraState::kRunning) attempts_ = 0;
 }
 
 void CameraReader::fill(CameraStatus& status) const {
   const std::lock_guard lock(mutex_);
   status.state = state_;
-  status.error = error_;
+  status.error = error_.empty() && state_ == CameraState::kRunning ? warning_ : error_;
   status.since = since_;
   status.retry_at = retry_at_;
-  status.attempts = attempts_;
+  status.attempts = state_ == CameraState::kRunning ? 0 : attempts_;
   status.size = size_;
   status.codec = codec_;
   status.config.paused = paused_;
@@ -151,9 +163,10 @@ void CameraReader::run() {
     if (parts_.tap != nullptr) parts_.tap->ended();
     switch (over) {
       case Over::kStopped: return;
-      case Over::kPaused: break;
+      case Over::kPaused: refusals_ = 0; break;
       case Over::kEnded: enter(CameraState::kEnded); return;
-      case Over::kFailed: wait_before_retry(); break;
+      case Over::kFailed:
+      case Over::kRefused: wait_before_retry(over); break;
     }
   }
 }
@@ -168,21 +181,31 @@ bool CameraReader::wait_while_paused() {
   return !stop_;
 }
 
-void CameraReader::wait_before_retry() {
+void CameraReader::wait_before_retry(Over why) {
   std::unique_lock lock(mutex_);
+  if (running_since_ && Clock::now() - *running_since_ >= kGoodFor) attempts_ = 0;
   ++attempts_;
-  const auto wait = backoff({.min = parts_.config.retry_min, .max = parts_.config.retry_max},
-                            attempts_, random_());
+  refusals_ = why == Over::kRefused ? refusals_ + 1 : 0;
+  auto wait = backoff({.min = parts_.config.retry_min, .max = parts_.config.retry_max}, attempts_,
+                      random_());
+  if (refusals_ > 0) wait = std::max(wait, backoff(kAfterRefusal, refusals_, random_()));
   retry_at_ = wall_time_of(Clock::now() + wait);
   wake_.wait_for(lock, wait, [this] { return stop_ || paused_; });
+}
+
+// Says why, and how soon it is worth trying again.
+CameraReader::Over CameraReader::fail(const Error& error) {
+  enter(CameraState::kWaiting, error.message);
+  // Of a URL that is well-formed, what can never work is its login.
+  const bool refused = error.code == ErrorCode::kInvalidArgument && is_url(parts_.config.url);
+  return refused ? Over::kRefused : Over::kFailed;
 }
 
 CameraReader::Over CameraReader::connect_and_read() {
   auto opened = open_source(parts_.config.url, source_options(parts_.config));
   if (!opened) {
     if (interrupted()) return Over::kPaused;
-    enter(CameraState::kWaiting, opened.error().message);
-    return Over::kFailed;
+    return fail(opened.error());
   }
   const std::shared_ptr<Source> source = std::move(*opened);
   {
@@ -196,6 +219,8 @@ CameraReader::Over CameraReader::connect_and_read() {
   origin_.reset();
   thinner_.restart();
   catch_up_.restart();
+  watch_.connected();
+  running_since_.reset();
   if (gate_) gate_->restart();
   const Over over = read_all(*source);
   const std::lock_guard lock(mutex_);
@@ -206,18 +231,18 @@ CameraReader::Over CameraReader::connect_and_read() {
 CameraReader::Over CameraReader::read_all(Source& source) {
   Packet packet;
   for (;;) {
+    const TimePoint asked = Clock::now();
     const auto more = source.next(packet);
     if (interrupted()) return Over::kPaused;
+    const TimePoint came = Clock::now();
+    catch_up_.waited(came - asked, came);
     const bool comes_back = reconnects(parts_.config.url);
     if (!more && !comes_back) {  // of a file that one item is lost
       log(LogLevel::kWarn, "camera", "{}: {}", parts_.config.name, more.error().message);
       parts_.counters->drop(FrameDrop::kDamaged);
       continue;
     }
-    if (!more) {
-      enter(CameraState::kWaiting, more.error().message);
-      return Over::kFailed;
-    }
+    if (!more) return fail(more.error());
     if (!*more && !comes_back) {
       finish();
       return Over::kEnded;
@@ -241,8 +266,9 @@ bool CameraReader::take_packet(const Packet& packet) {
   // decoded: they are counted by that.)
   const bool unwanted = !thinner_.wants(captured);
   const bool behind = catch_up_.is_behind();
-  decoder_->skip_unreferenced(parts_.config.live &&
-                              (unwanted || behind || parts_.slot->is_waiting()));
+  const bool skip = parts_.config.live && (unwanted || behind || parts_.slot->is_waiting());
+  decoder_->skip_unreferenced(skip);
+  const StreamDecoderCounts before = decoder_->counts();
   Result<void> sent = [&] {
     const auto turn = parts_.turns->take(account_);
     return decoder_->send(packet);
@@ -251,10 +277,44 @@ bool CameraReader::take_packet(const Packet& packet) {
     const auto taken = take_frames(now);
     if (!taken) sent = taken.error();
   }
+  const StreamDecoderCounts after = decoder_->counts();
+  const bool failed = after.damaged > before.damaged || after.before_key > before.before_key;
+  if (after.frames == before.frames) {
+    watch_.saw(skip && !failed ? PictureWatch::Gave::kUnwanted : PictureWatch::Gave::kNothing, now);
+  }
   count_decoder(unwanted ? FrameDrop::kRate : behind ? FrameDrop::kStale : FrameDrop::kNewer, now);
-  if (sent) return true;
+  if (sent) return gives_pictures(now);
   enter(CameraState::kWaiting, sent.error().message);
   return false;
+}
+
+// False: packets have come for too long without a picture that is of use.
+bool CameraReader::gives_pictures(TimePoint now) {
+  const auto overdue = watch_.overdue(now);
+  if (!overdue || !reconnects(parts_.config.url)) return true;
+  const double seconds = std::chrono::duration<double>(overdue->time).count();
+  enter(CameraState::kWaiting,
+        overdue->old
+            ? fmt::format("all pictures of the last {:.1f} s came later than age_max_ms, {} ms",
+                          seconds, parts_.config.age_max.count())
+            : fmt::format("packets come, but for {:.1f} s no picture could be made of them "
+                          "(read_timeout_ms): the stream is encrypted, damaged, without key frames "
+                          "or not {}, which it says it is",
+                          seconds, decoder_->codec()));
+  return false;
+}
+
+// Says once a connection that the camera's clock is not gone by.
+void CameraReader::note_clock() {
+  const auto rate = clock_.wrong_rate();
+  const std::lock_guard lock(mutex_);
+  if (!rate) {
+    warning_.clear();
+  } else if (warning_.empty()) {
+    warning_ = fmt::format("the camera's clock runs at {:.2f} of the time; frames count as "
+                           "captured when they arrive", *rate);
+    log(LogLevel::kWarn, "camera", "{}: {}", parts_.config.name, warning_);
+  }
 }
 
 // True: the packet need not be decoded at all.
@@ -310,20 +370,24 @@ bool CameraReader::take_frame(const StreamFrame& frame, TimePoint begun) {
   const TimePoint now = Clock::now();
   // By frames and not by packets: how long a decoder keeps frames to put them in order is part of
   // the stream's constant delay, and no sign of age. At one frame a second it is seconds.
-  clock_.arrived(frame.media_time, begun);
+  clock_.arrived(frame.media_time, begun, !catch_up_.lags());
+  if (parts_.config.live) note_clock();
   const TimePoint captured = captured_ = this->captured(frame.media_time, begun);
   CameraCounters& counters = *parts_.counters;
   counters.decoded(now);
   {
     const std::lock_guard lock(mutex_);
-    if (state_ != CameraState::kRunning) counters.connected();
+    if (!running_since_) counters.connected();
     size_ = frame.size;
     if (codec_.empty()) codec_ = decoder_->codec();
   }
-  enter(CameraState::kRunning);
+  if (!running_since_) running_since_ = now;
   if (parts_.slot->needs_feed() || !host_) renew_feed();
+  if (host_) enter(CameraState::kRunning);
   work_.number = frames_++;
-  if (parts_.config.live && is_stale(captured, now)) {
+  const bool stale = parts_.config.live && is_stale(captured, now);
+  watch_.saw(stale ? PictureWatch::Gave::kOldPicture : PictureWatch::Gave::kPicture, now);
+  if (stale) {
     counters.drop(FrameDrop::kStale);
     return true;
   }
@@ -386,7 +450,13 @@ void CameraReader::renew_feed() {
   const CameraConfig& config = parts_.config;
   auto host = config.model.empty() ? parts_.models->find_default()
                                    : parts_.models->find(config.model);
-  if (!host) return;
+  if (!host) {
+    if (running_since_) {
+      enter(CameraState::kWaiting, "pictures come, but the model is not loaded: " +
+                                       host.error().message);
+    }
+    return;
+  }
   std::optional<float> confidence = config.confidence;
   // Boxes below the model's own are never made.
   if (confidence) confidence = std::max(*confidence, (*host)->detector_options().confidence);
@@ -397,7 +467,7 @@ void CameraReader::renew_feed() {
                                                        .name = config.name,
                                                        .confidence = confidence});
     if (!feed) {
-      log(LogLevel::kWarn, "camera", "{}: {}", config.name, feed.error().message);
+      if (running_since_) enter(CameraState::kWaiting, feed.error().message);
       return;
     }
     feeds.push_back(*std::move(feed));

@@ -19,6 +19,7 @@
 #include "pipeline/frame_rate.h"
 #include "pipeline/frame_slot.h"
 #include "pipeline/model_registry.h"
+#include "pipeline/picture_watch.h"
 #include "pipeline/site_config.h"
 #include "preprocess/motion_gate.h"
 #include "source/capture_clock.h"
@@ -65,13 +66,16 @@ class CameraReader {
 
  private:
   // How a connection ended.
-  enum class Over : std::uint8_t { kStopped, kPaused, kEnded, kFailed };
+  enum class Over : std::uint8_t { kStopped, kPaused, kEnded, kFailed, kRefused };
 
   void run();
   [[nodiscard]] bool wait_while_paused();
   [[nodiscard]] Over connect_and_read();
   [[nodiscard]] Over read_all(Source& source);
+  [[nodiscard]] Over fail(const Error& error);
   [[nodiscard]] bool take_packet(const Packet& packet);
+  [[nodiscard]] bool gives_pictures(TimePoint now);
+  void note_clock();
   [[nodiscard]] bool leave_out(const Packet& packet, TimePoint captured, TimePoint now);
   [[nodiscard]] Result<bool> take_frames(TimePoint begun);
   [[nodiscard]] bool take_frame(const StreamFrame& frame, TimePoint begun);
@@ -83,13 +87,14 @@ class CameraReader {
   [[nodiscard]] bool is_stale(TimePoint captured, TimePoint now);
   void count_decoder(FrameDrop left_out, TimePoint now);
   void renew_feed();
-  void wait_before_retry();
+  void wait_before_retry(Over why);
   void enter(CameraState state, std::string error = {});
   [[nodiscard]] bool interrupted() const;
 
   const Parts parts_;
   FrameThinner thinner_;
   CatchUp catch_up_;
+  PictureWatch watch_;
   DecodeTurns::Account account_;
   std::optional<MotionGate> gate_;
   CaptureClock clock_;
@@ -101,6 +106,8 @@ class CameraReader {
   TimePoint feed_tried_{};
   CameraFrame work_;
   std::uint64_t frames_ = 0;
+  std::optional<TimePoint> running_since_;  // this connection: its first frame
+  int refusals_ = 0;                        // of the login, in a row
   std::mt19937_64 random_;
 
   mutable std::mutex mutex_;  // guards what follows
@@ -112,6 +119,7 @@ class CameraReader {
   CameraState state_ = CameraState::kConnecting;
   std::string error_;
   std::string told_;  // the last error in the log, until it ran again
+  std::string warning_;
   WallTime since_{};
   std::optional<WallTime> retry_at_;
   int attempts_ = 0;

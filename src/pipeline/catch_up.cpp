@@ -1,6 +1,24 @@
 #include "pipeline/catch_up.h"
 
 namespace shoal {
+namespace {
+
+// How long is looked at, and how much of it a reader that keeps up waits at least: one that never
+// waits spends some time in reading, too.
+constexpr Duration kPaceFor = std::chrono::milliseconds(500);
+constexpr int kPaceShare = 10;  // a tenth
+
+}  // namespace
+
+void CatchUp::waited(Duration time, TimePoint now) {
+  if (!pace_since_) pace_since_ = now - time;
+  waited_ += time;
+  const Duration lasted = now - *pace_since_;
+  if (lasted < kPaceFor) return;
+  pace_ = waited_ >= lasted / kPaceShare ? Pace::kWaits : Pace::kLags;
+  pace_since_ = now;
+  waited_ = {};
+}
 
 bool CatchUp::wants(bool key_frame, TimePoint captured, TimePoint now) {
   if (key_frame) {
@@ -31,7 +49,7 @@ CatchUp::Verdict CatchUp::judge(TimePoint captured, TimePoint now) {
     return Verdict::kFresh;
   }
   if (!stale_since_) stale_since_ = now;
-  if (!catches_up(age, now)) {
+  if (!keeps_up() && !catches_up(age, now)) {
     skipping_ = true;
     skipped_at_ = now;
     return Verdict::kSkip;

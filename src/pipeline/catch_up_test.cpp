@@ -125,5 +125,23 @@ TEST(CatchUpTest, AClockThatJudgesFramesTooOldCostsNoMoreThanAgeMaxAtATime) {
   EXPECT_LT(seen.gap, milliseconds(8000));
 }
 
+TEST(CatchUpTest, AReaderThatWaitsHasNothingYoungerToSkipTo) {
+  CatchUp catch_up(kAgeMax);
+  TimePoint now(std::chrono::hours(1));
+  int late = 0;
+  for (int i = 0; i < 250; ++i, now += milliseconds(40)) {
+    catch_up.waited(milliseconds(30), now);
+    EXPECT_TRUE(catch_up.wants(i % 50 == 0, now - std::chrono::seconds(5), now));
+    if (i < 25) continue;  // time to see that it waits
+    EXPECT_TRUE(catch_up.keeps_up());
+    const auto verdict = catch_up.judge(now - std::chrono::seconds(5), now);
+    EXPECT_NE(verdict, CatchUp::Verdict::kSkip);
+    late += verdict == CatchUp::Verdict::kLate ? 1 : 0;
+  }
+  EXPECT_EQ(late, 8);  // one in age_max
+  for (int i = 0; i < 25; ++i, now += milliseconds(40)) catch_up.waited(milliseconds(1), now);
+  EXPECT_TRUE(catch_up.lags());
+}
+
 }  // namespace
 }  // namespace shoal

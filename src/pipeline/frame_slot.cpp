@@ -210,10 +210,11 @@ bool FrameSlot::supply(Flight& flight, Request& request) {
   waiting_ = false;
   room_.notify_all();
   const TimePoint now = Clock::now();
-  // Where all frames come late, one now and then is better than none.
+  // Where all frames come late, one now and then is better than none. (The reader lets one in
+  // age_max through; of those none may be lost because it came a little early.)
   if (options_.live && options_.age_max > Duration::zero() &&
       now - newest_.captured > options_.age_max && supplied_at_ &&
-      now - *supplied_at_ < options_.age_max) {
+      now - *supplied_at_ < options_.age_max / 2) {
     counters_.drop(FrameDrop::kStale);
     return false;
   }

@@ -17,7 +17,7 @@
 #include "pipeline/site_config_alarms.h"
 #include "pipeline/site_config_fields.h"
 #include "pipeline/site_config_url.h"
-#include "source/video_reader.h"
+#include "source/stream_url.h"
 
 namespace shoal {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "pipeline/config_values.h"
 #include "pipeline/site_config_fields.h"
-#include "source/video_reader.h"
+#include "source/stream_url.h"
 
 namespace shoal {
 namespace {

@@ -38,7 +38,8 @@ void expect_messages(const std::string& before, const std::string& prefix,
 TEST(SiteUrlTest, WhatACameraCanBeIsTaken) {
   for (const std::string url :
        {"rtsp://10.0.0.5/1", "rtsp://admin:p%40ss@host.example:8554/a?b=c", "rtsps://[::1]:322/x",
-        "http://h/stream.mjpg", "https://h:8443/", "rtmp://h/live", "udp://239.0.0.1:5000",
+        "rtsp://u:pa#ss@h:554/1", "rtsp://u:a/b c@h/1", "http://h/stream.mjpg", "https://h:8443/",
+        "rtmp://h/live", "udp://239.0.0.1:5000",
         "tcp://h:9000", "file:clip one.mp4", "file:/srv/a.mp4", "/dev/video0", "clips/a:b.mp4",
         "clip one.mp4", "synthetic:pcb", "synthetic:pcb?size=1280x720&fps=25&seed=1",
         "synthetic:pcb?"}) {
@@ -68,6 +69,11 @@ TEST(SiteUrlTest, EveryWrongUrlOfACameraIsNamedWithoutItsPassword) {
       {"http://h:80a/", "expected a port from 1 to 65535 after the host, got \"http://h:80a/\""},
       {"rtsp://u:p@h/a b", "expected a URL without blanks (%20) and control characters, got "
                            "\"rtsp://u:***@h/a b\""},
+      {"rtsp://u:a/b@c@10.0.0.5/x@y",
+       "expected a password whose @ is written as %40, / as %2F, ? as %3F and # as %23, because it "
+       "is not clear where this one ends, got \"rtsp://u:***@y\""},
+      {"rtsp://u:pa#ss@h:99999/1",
+       "expected a port from 1 to 65535 after the host, got \"rtsp://u:***@h:99999/1\""},
       {"clip\\n.mp4", "expected a URL or path without control characters, got \"clip\n.mp4\""},
       {"file:", "expected a path after file:, got \"file:\""},
       {"synthetic:cat", "synthetic:cat: unknown scene 'cat'; expected pcb"},

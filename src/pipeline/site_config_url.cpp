@@ -10,6 +10,7 @@
 
 #include "core/suggest.h"
 #include "pipeline/site_config_check.h"
+#include "source/stream_url.h"
 #include "source/synthetic.h"
 
 namespace shoal {
@@ -79,28 +80,22 @@ Result<void> check_synthetic(const std::string& url) {
 }  // namespace
 
 UrlParts split_url(std::string_view url) {
+  const StreamUrl written = split_stream_url(url);
   UrlParts parts;
-  const std::size_t scheme_end = url.find("://");
-  if (scheme_end == std::string_view::npos) return parts;
-  parts.scheme = url.substr(0, scheme_end);
-  std::string_view authority = url.substr(scheme_end + 3);
-  authority = authority.substr(0, authority.find_first_of("/?#"));
-  const std::size_t at = authority.rfind('@');
-  if (at != std::string_view::npos) {
-    parts.user = authority.substr(0, at);
-    authority.remove_prefix(at + 1);
-  }
-  const bool bracket = authority.starts_with('[');
-  const std::size_t host_end = bracket ? authority.find(']') : authority.rfind(':');
+  parts.scheme = written.scheme;
+  parts.user = written.login;
+  const std::string_view place = written.place;
+  const bool bracket = place.starts_with('[');
+  const std::size_t host_end = bracket ? place.find(']') : place.rfind(':');
   const std::string_view behind = host_end == std::string_view::npos
                                       ? std::string_view()
-                                      : authority.substr(host_end + (bracket ? 1 : 0));
+                                      : place.substr(host_end + (bracket ? 1 : 0));
   parts.has_port = behind.starts_with(':');
   if (parts.has_port) parts.port = behind.substr(1);
   if (!bracket) {
-    parts.host = authority.substr(0, host_end);
+    parts.host = place.substr(0, host_end);
   } else if (host_end != std::string_view::npos) {
-    parts.host = authority.substr(1, host_end - 1);
+    parts.host = place.substr(1, host_end - 1);
   }
   return parts;
 }
@@ -113,7 +108,14 @@ Result<void> check_network_url(const std::string& url,
     error.message += suggestion(prefix_of(url), schemes);
     return error;
   }
-  if (std::any_of(url.begin(), url.end(), [](char c) { return c == ' ' || is_control(c); })) {
+  const StreamUrl written = split_stream_url(url);
+  if (written.ambiguous) {
+    return wrong_url("a password whose @ is written as %40, / as %2F, ? as %3F and # as %23, "
+                     "because it is not clear where this one ends", url);
+  }
+  const auto has_blank = [](std::string_view text) { return text.find(' ') != text.npos; };
+  if (has_blank(written.place) || has_blank(written.rest) ||
+      std::any_of(url.begin(), url.end(), is_control)) {
     return wrong_url("a URL without blanks (%20) and control characters", url);
   }
   if (parts.host.empty()) return wrong_url(fmt::format("a host after {}://", parts.scheme), url);
