@@ -28,6 +28,9 @@ struct ServiceConfig {
   std::string tls_certificate;
   std::string tls_key;
   std::string tls_client_ca;
+  std::vector<std::string> host_names;     // by which clients call a service without keys
+  std::vector<std::string> allow_origins;  // whose pages may call
+  bool model_control = true;               // clients may load and unload models
   int body_max_mib = 64;
   int bodies_max_mib = 256;
   int connections_max = 1024;

@@ -113,11 +113,13 @@ std::vector<ModelStatus> ModelRegistry::index() const {
 bool ModelRegistry::all_ready() const {
   const std::lock_guard lock(mutex_);
   if (closed_) return false;
+  bool any = entries_.empty();
   for (const auto& [name, entry] : entries_) {
     if (entry.state == ModelState::kLoading) return false;
     if (entry.state == ModelState::kUnavailable && entry.reason != "unloaded") return false;
+    any = any || entry.host != nullptr;
   }
-  return true;
+  return any;
 }
 
 void ModelRegistry::close() {

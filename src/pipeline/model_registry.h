@@ -59,7 +59,7 @@ class ModelRegistry {
   // Known names that are not loaded (a repository's), beside those that are.
   void announce(const std::string& name);
   [[nodiscard]] std::vector<ModelStatus> index() const;  // sorted by name
-  [[nodiscard]] bool all_ready() const;  // every model asked for is ready
+  [[nodiscard]] bool all_ready() const;  // every model asked for is ready, and there is one
 
   // No new loads or calls; returns when everything accepted is answered. Idempotent.
   void close();

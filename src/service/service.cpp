@@ -59,6 +59,8 @@ HttpOptions http_options(const ServiceConfig& config, const std::string& address
   options.port = endpoint.port;
   options.tls = {config.tls_certificate, config.tls_key, config.tls_client_ca};
   options.api_keys_file = config.api_keys_file;
+  options.host_names = config.host_names;
+  options.allow_origins = config.allow_origins;
   options.body_max = kMiB * static_cast<std::size_t>(config.body_max_mib);
   options.bodies_max = kMiB * static_cast<std::size_t>(config.bodies_max_mib);
   options.connections_max = config.connections_max;
@@ -157,6 +159,12 @@ class RunningService final : public Service {
   }
   [[nodiscard]] Result<DetectorOptions> find(const std::string& name) const;
   [[nodiscard]] KserveOptions kserve_options();
+  // Every model is ready, and so is that of every camera. Cheap: looked at a few times a second at
+  // most.
+  [[nodiscard]] bool ready();
+  // The cameras that have no model now, as "a (net), b (net)"; "" where all have theirs.
+  [[nodiscard]] std::string blind_cameras() const;
+  [[nodiscard]] Result<void> unload(const std::string& name);
   [[nodiscard]] Result<void> listen_http();
   [[nodiscard]] Result<void> listen_grpc();
   [[nodiscard]] Result<void> listen_metrics();
@@ -177,6 +185,9 @@ class RunningService final : public Service {
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<HttpServer> metrics_;
   ServiceAddresses addresses_;
+  std::mutex ready_mutex_;
+  bool ready_ = false;    // when last looked at; guarded by ready_mutex_
+  TimePoint ready_at_{};  // guarded by ready_mutex_
   bool drained_ = false;
 };
 
@@ -191,6 +202,9 @@ Result<DetectorOptions> RunningService::find(const std::string& name) const {
 KserveOptions RunningService::kserve_options() {
   KserveOptions options;
   options.models = access_to(registry_, source());
+  options.models.all_ready = [this] { return ready(); };
+  options.models.unload = [this](const std::string& name) { return unload(name); };
+  options.model_control = options_.config.service.model_control;
   options.trace = {.get = [this](const std::string& model) {
                      return evidence_.trace_settings().get(model);
                    },
@@ -202,11 +216,52 @@ KserveOptions RunningService::kserve_options() {
   return options;
 }
 
+std::string RunningService::blind_cameras() const {
+  std::string names;
+  if (!site_) return names;
+  for (const CameraStatus& camera : site_->cameras()) {
+    if (camera.state == CameraState::kPaused || camera.state == CameraState::kEnded) continue;
+    const std::string& model = camera.config.model;
+    if (model.empty() ? registry_.find_default().has_value() : registry_.find(model).has_value()) {
+      continue;
+    }
+    names += fmt::format("{}{} ({})", names.empty() ? "" : ", ", camera.config.name,
+                         model.empty() ? "the default" : model);
+  }
+  return names;
+}
+
+bool RunningService::ready() {
+  constexpr std::chrono::milliseconds kKept{200};
+  const TimePoint now = Clock::now();
+  const std::lock_guard lock(ready_mutex_);
+  if (ready_at_ != TimePoint{} && now - ready_at_ < kKept) return ready_;
+  ready_at_ = now;
+  ready_ = registry_.all_ready() && blind_cameras().empty();
+  return ready_;
+}
+
+Result<void> RunningService::unload(const std::string& name) {
+  SHOAL_TRY(registry_.unload(name));
+  {
+    const std::lock_guard lock(ready_mutex_);
+    ready_at_ = {};
+  }
+  const std::string blind = blind_cameras();
+  if (!blind.empty()) {
+    log(LogLevel::kError, "service", "cameras without their model, whose frames nobody analyses:"
+        " {}", blind);
+  }
+  return {};
+}
+
 Result<void> RunningService::listen_http() {
   const ServiceConfig& config = options_.config.service;
   HttpRouter router;
   add_kserve_routes(router, kserve_);
-  add_rest_routes(router, {.models = rest_models(registry_),
+  RestModels models = rest_models(registry_);
+  models.all_ready = [this] { return ready(); };
+  add_rest_routes(router, {.models = std::move(models),
                            .pictures_max = static_cast<std::size_t>(config.items_max),
                            .deepstack = {.check_key = key_check()},
                            .page_path = site_ ? "/try" : "/"});
@@ -251,6 +306,11 @@ Result<void> RunningService::listen_grpc() {
   options.allows_key = key_check();
   options.message_max = static_cast<std::size_t>(config.body_max_mib) << 20;
   options.memory_max = static_cast<std::size_t>(config.bodies_max_mib) << 20;
+  options.connections_max = config.connections_max;
+  options.connections_per_client = config.connections_per_client;
+  options.header_timeout = config.header_timeout;
+  options.idle_timeout = config.idle_timeout;
+  options.stall_timeout = config.stall_timeout;
   grpc_ = SHOAL_TRY(GrpcServer::create(options, kserve_));
   addresses_.grpc = shown(config.grpc, grpc_->port());
   return {};
@@ -306,12 +366,17 @@ void RunningService::fill(ServiceGauges& gauges) const {
     }
   }
   if (site_) add_camera_gauges(gauges, *site_);
-  if (!http_) return;
-  const HttpCounts counts = http_->counts();
   const auto add = [&](const char* name, const char* help, bool counter, std::uint64_t value) {
     gauges.values.push_back({.name = name, .help = help, .counter = counter,
                              .value = static_cast<double>(value)});
   };
+  if (grpc_) {
+    add("shoal_grpc_connections", "Open gRPC connections.", false, grpc_->connections());
+    add("shoal_grpc_connections_refused_total", "gRPC connections above a limit.", true,
+              grpc_->connections_refused());
+  }
+  if (!http_) return;
+  const HttpCounts counts = http_->counts();
   add("shoal_http_connections", "Open HTTP connections.", false, counts.connections_open);
   add("shoal_http_body_bytes", "Bytes of request bodies in memory.", false,
       counts.body_bytes_in_memory);

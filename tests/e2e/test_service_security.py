@@ -47,7 +47,7 @@ def connect(service, timeout=30):
 
 
 def head(length, path="/v1/detect", fields=""):
-    return (f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+    return (f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
             f"Content-Length: {length}\r\n{fields}\r\n").encode()
 
 
@@ -244,8 +244,8 @@ def test_eight_bodies_of_50_mb_at_once_leave_nothing_behind(door, picture):
     "Transfer-Encoding: chunked\r\n X: y\r\n", "Content-Length: 4\nX: y\r\n"])
 def test_requests_of_two_meanings_end_the_connection(door, fields):
     client = connect(door)
-    client.sendall(f"POST /v1/detect HTTP/1.1\r\nHost: x\r\n{fields}\r\n".encode()
-                   + b"0\r\n\r\nGET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+    client.sendall(f"POST /v1/detect HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n".encode()
+                   + b"0\r\n\r\nGET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
     received = b""
     while more := client.recv(65536):
         received += more

@@ -30,6 +30,26 @@ constexpr std::size_t kBodyStep = std::size_t{64} << 10;
 // Of a refused request: a body up to this is read over, so that the connection goes on.
 constexpr std::uint64_t kSkipMax = std::uint64_t{64} << 10;
 
+// The body of a request that has not shown a key: few at once.
+class OpenUpload {
+ public:
+  OpenUpload(HttpShared& shared, bool open) : shared_(shared), open_(open) {
+    const int most = std::max(1, shared_.options.connections_max / 4);
+    if (open_) admitted_ = ++shared_.open_uploads <= most;
+  }
+  ~OpenUpload() {
+    if (open_) --shared_.open_uploads;
+  }
+  OpenUpload(const OpenUpload&) = delete;
+  OpenUpload& operator=(const OpenUpload&) = delete;
+  [[nodiscard]] bool admitted() const { return admitted_; }
+
+ private:
+  HttpShared& shared_;
+  const bool open_;
+  bool admitted_ = true;
+};
+
 HttpResponse to_response(const HttpRefusal& refusal) {
   HttpResponse response = http_error(refusal.status, refusal.message);
   response.headers = refusal.headers;
@@ -99,6 +119,8 @@ Connection::Task Connection::serve_request() {
                        shared_->budget);
   http_1_0_ = head_only_ = false;
   request_id_.clear();
+  origin_.clear();
+  penalty_ = {};
   bool going = co_await read_head(reader);
   if (!going) co_return false;
   idle_ = false;
@@ -119,6 +141,14 @@ Connection::Task Connection::serve_request() {
     going = co_await refuse(reader, *std::move(refusal));
     co_return going;
   }
+  const OpenUpload upload(*shared_, open_ && head.has_body());
+  if (!upload.admitted()) {
+    HttpResponse busy = http_error(503, "too many uploads without a key in a header: try again");
+    busy.headers.emplace_back("Retry-After", "1");
+    going = co_await refuse(reader, std::move(busy));
+    co_return going;
+  }
+  reader.own(client_, open_);
   reader.begin_body();
   if (reader.phase() == Phase::kBody && head.expects_continue && in_.empty()) {
     constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -182,8 +212,8 @@ Connection::Task Connection::read_body(RequestReader& reader) {
       }
       continue;
     }
-    if (gone_) co_return false;
-    if (reader.body_bytes() >= mark + kStallBytes) {
+    if (gone_ || (leaving_ && idle_)) co_return false;
+    if (reader.body_bytes() >= mark + kUploadBytes) {
       mark = reader.body_bytes();
       deadline = Clock::now() + options.stall_timeout;
     }
@@ -244,6 +274,12 @@ Connection::Task Connection::answer(RequestReader& reader, HttpRouter::Match mat
   const bool answered = co_await await_answer(*slot, response);
   if (!answered) co_return false;
   slot_.reset();
+  if (response.status == 401 && open_) {
+    penalty_ = shared_->guard.wrong(client_, Clock::now());
+    refused();
+    const bool going = co_await hold_back();
+    if (!going) co_return false;
+  }
   if (response.upgrade != nullptr && handshake_) {
     const bool peaceful = co_await serve_socket(response);
     linger_ = peaceful;
@@ -290,12 +326,33 @@ Connection::Task Connection::refuse(RequestReader& reader, HttpResponse response
            reader.head().content_length <= kSkipMax;
   }
   linger_ = !keep;
-  bool going = co_await send(response, keep);
+  refused();
+  bool going = co_await hold_back();
+  if (!going) co_return false;
+  going = co_await send(response, keep);
   if (!going || !keep) co_return false;
+  if (!reader.head().has_body()) co_return true;
+  refused();  // it is not idle before its body is read over
   reader.skip_body();
   going = co_await read_body(reader);
-  if (!going) co_return false;
-  co_return reader.phase() == Phase::kComplete;
+  if (!going || reader.phase() != Phase::kComplete) co_return false;
+  shared_->table.set(id_, ConnectionState::kIdle);
+  co_return true;
+}
+
+void Connection::refused() {
+  idle_ = true;
+  shared_->table.set(id_, ConnectionState::kClosing);
+}
+
+Connection::Task Connection::hold_back() {
+  const TimePoint until = Clock::now() + std::exchange(penalty_, {});
+  while (Clock::now() < until && !shared_->draining) {
+    if (gone_ || leaving_) co_return false;
+    start_read(shared_->options.header_max + ReceiveBuffer::kStep);  // sees the client go away
+    co_await wait(until);
+  }
+  co_return true;
 }
 
 Connection::Task Connection::wait(TimePoint deadline) {

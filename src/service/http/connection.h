@@ -19,6 +19,7 @@
 #include "service/http/body_budget.h"
 #include "service/http/connection_table.h"
 #include "service/http/http_server.h"
+#include "service/http/key_guard.h"
 #include "service/http/pending_exchange.h"
 #include "service/http/receive_buffer.h"
 #include "service/http/request_reader.h"
@@ -28,7 +29,8 @@
 namespace shoal {
 
 // Bytes that have to move in every stall_timeout: a trickle is a stall too.
-inline constexpr std::uint64_t kStallBytes = 4096;
+inline constexpr std::uint64_t kStallBytes = 4096;                            // of an answer
+inline constexpr std::uint64_t kUploadBytes = std::uint64_t{64} << 10;  // of a request's body
 
 // What all connections of a server share. Outlives them.
 struct HttpShared {
@@ -43,6 +45,8 @@ struct HttpShared {
   std::unique_ptr<ApiKeys> keys;  // null: none are asked for
   std::shared_ptr<BodyBudget> budget;
   ConnectionTable table;
+  KeyGuard guard{"http"};
+  std::atomic<int> open_uploads = 0;  // bodies of requests that have not shown a key
   std::atomic<bool> draining = false;
   std::atomic<std::uint64_t> requests = 0;
   std::atomic<std::uint64_t> refused = 0;
@@ -60,6 +64,7 @@ class Connection final : public Closable, public std::enable_shared_from_this<Co
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
+  [[nodiscard]] int descriptor() const { return transport_->descriptor(); }
   // Instead of run(): as much of an answer as goes out without waiting; nothing over TLS, where the
   // handshake would cost more than the connection.
   void turn_away(const HttpResponse& response);
@@ -82,12 +87,14 @@ class Connection final : public Closable, public std::enable_shared_from_this<Co
   Task await_answer(AnswerSlot& slot, HttpResponse& response);
   Task refuse(RequestReader& reader, HttpResponse response);
   // Decides by the head alone; nothing: go on, with `match`.
-  [[nodiscard]] std::optional<HttpResponse> admit(RequestHead& head,
-                                                  HttpRouter::Match& match) const;
-
+  [[nodiscard]] std::optional<HttpResponse> admit(RequestHead& head, HttpRouter::Match& match);
   // The refusal of a request with the wrong key or of a foreign page.
-  [[nodiscard]] std::optional<HttpResponse> check_access(HttpRequest& request,
-                                                         RouteAccess access) const;
+  [[nodiscard]] std::optional<HttpResponse> check_access(HttpRequest& request, RouteAccess access);
+  [[nodiscard]] std::optional<HttpResponse> check_key(HttpRequest& request, RouteAccess access);
+  // From now on, until the next request, this connection is the first to make room for others.
+  void refused();
+  // Waits before the answer to a wrong key; false: the connection ends.
+  Task hold_back();
 
   Task send(HttpResponse& response, bool keep_alive);
   Task send_stream(HttpResponse& response, bool keep_alive);
@@ -127,12 +134,15 @@ class Connection final : public Closable, public std::enable_shared_from_this<Co
   bool writing_ = false;
   std::size_t written_ = 0;
   bool gone_ = false;     // the client has closed, or the connection failed
-  bool idle_ = true;      // between requests
+  bool idle_ = true;      // between requests, or the request is refused: may be closed
   bool leaving_ = false;  // no further request
   bool linger_ = false;   // bytes of the client may still be on their way
   bool http_1_0_ = false;
   bool head_only_ = false;
   std::string request_id_;
+  std::string origin_;  // of the page that asks, where it is an allowed one
+  bool open_ = false;   // a key is needed and was not shown yet
+  Duration penalty_{};  // how long the answer to a wrong key is held back
   std::optional<SocketHandshake> handshake_;  // of a request that asks to become a WebSocket
   HttpRefusal no_handshake_;                  // else: why it does not
   std::shared_ptr<AnswerSlot> slot_;

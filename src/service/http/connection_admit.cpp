@@ -10,14 +10,6 @@
 namespace shoal {
 namespace {
 
-// Health; the page to try the service, where the key is typed; and DeepStack's paths, whose clients
-// send their key as a field of the form: the handler checks it.
-bool needs_no_key(std::string_view path) {
-  return path == "/healthz" || path == "/v2/health/live" || path == "/v2/health/ready" ||
-         path == "/" || path == "/openapi.json" || path == "/example.jpg" ||
-         path.starts_with("/v1/vision/");
-}
-
 // ?key=..., which is not handed on: handlers and logs have no use for it.
 std::string take_key_parameter(HttpRequest& request) {
   std::string key;
@@ -30,36 +22,51 @@ std::string take_key_parameter(HttpRequest& request) {
 
 }  // namespace
 
-std::optional<HttpResponse> Connection::check_access(HttpRequest& request,
-                                                     RouteAccess access) const {
-  if (access == RouteAccess::kOpen || needs_no_key(request.path)) return std::nullopt;
-  if (shared_->keys != nullptr) {
-    std::string key(presented_key(request.header("authorization"), request.header("x-api-key")));
-    if (access == RouteAccess::kOwnPages && request.method == "GET") {
-      const std::string parameter = take_key_parameter(request);
-      if (key.empty()) key = parameter;
-    }
-    if (shared_->keys->allows(key)) return std::nullopt;
-    HttpResponse response =
-        http_error(401, "an API key is needed: send 'Authorization: Bearer KEY' or 'X-API-Key'");
-    response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"shoal\"");
-    return response;
+std::optional<HttpResponse> Connection::check_key(HttpRequest& request, RouteAccess access) {
+  std::string key(presented_key(request.header("authorization"), request.header("x-api-key")));
+  if (access == RouteAccess::kOwnPages && request.method == "GET") {
+    const std::string parameter = take_key_parameter(request);
+    if (key.empty()) key = parameter;
   }
-  if (access != RouteAccess::kOwnPages) return std::nullopt;
-  if (auto problem = foreign_page(request)) return http_error(403, *problem);
+  if (shared_->keys->allows(key)) return std::nullopt;
+  if (access == RouteAccess::kKeyInBody) {
+    open_ = true;
+    return std::nullopt;
+  }
+  if (!key.empty()) penalty_ = shared_->guard.wrong(client_, Clock::now());
+  HttpResponse response =
+      http_error(401, "an API key is needed: send 'Authorization: Bearer KEY' or 'X-API-Key'");
+  response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"shoal\"");
+  return response;
+}
+
+std::optional<HttpResponse> Connection::check_access(HttpRequest& request, RouteAccess access) {
+  if (access == RouteAccess::kOpen) return std::nullopt;
+  if (shared_->keys != nullptr) return check_key(request, access);
+  if (origin_.empty()) {
+    if (auto problem = foreign_page(request)) {
+      return http_error(403, *problem + " (service.allow_origins)");
+    }
+  }
   // Whoever has shown a certificate has checked ours, which names its host.
   const bool certified = !shared_->options.tls.client_ca.empty();
   if (!certified && !is_own_host(request.header("host"), shared_->options.host_names)) {
     return http_error(403, fmt::format("Host '{}' is neither an address nor localhost nor one of"
-                                       " this server's names",
+                                       " this server's names (service.host_names)",
                                        request.header("host").substr(0, 80)));
   }
   return std::nullopt;
 }
 
-std::optional<HttpResponse> Connection::admit(RequestHead& head, HttpRouter::Match& match) const {
+std::optional<HttpResponse> Connection::admit(RequestHead& head, HttpRouter::Match& match) {
   HttpRequest& request = head.request;
+  open_ = false;
+  origin_ = allowed_origin(request, shared_->options.allow_origins);
   match = shared_->router.match(request.method, request.path);
+  // A browser asks without the key that it will send.
+  if (!origin_.empty() && is_preflight(request) && !match.allowed.empty()) {
+    return preflight_answer(request, match.allowed);
+  }
   if (auto refusal = check_access(request, match.access)) return refusal;
   if (match.handler != nullptr) return std::nullopt;
   if (request.path == "*") {

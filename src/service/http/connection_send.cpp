@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "service/http/connection.h"
+#include "service/http/request_origin.h"
 #include "service/http/response_head.h"
 
 // g++ 12 sees Asio's frame allocation inlined on one side only.
@@ -26,6 +27,7 @@ constexpr std::size_t kJoinMax = std::size_t{16} << 10;
 }  // namespace
 
 Connection::Task Connection::send(HttpResponse& response, bool keep_alive) {
+  if (!shared_->options.allow_origins.empty()) add_origin_headers(response, origin_);
   std::string head = response_head(response, {.keep_alive = keep_alive,
                                               .http_1_0 = http_1_0_,
                                               .request_id = request_id_,
@@ -56,6 +58,7 @@ Connection::Task Connection::send_stream(HttpResponse& response, bool keep_alive
   // To HEAD there is no body, whose end would have to be shown by closing.
   const bool known = response.stream->length().has_value() || head_only_;
   const bool keep = keep_alive && known;
+  if (!shared_->options.allow_origins.empty()) add_origin_headers(response, origin_);
   const std::string head = response_head(response, {.keep_alive = keep,
                                                     .http_1_0 = http_1_0_,
                                                     .request_id = request_id_,
@@ -138,7 +141,7 @@ Connection::Task Connection::send_rest(TransportBuffers buffers) {
     });
     while (writing_) {
       const bool in_time = co_await wait(deadline);
-      if (in_time) continue;
+      if (in_time && !(leaving_ && idle_)) continue;
       linger_ = false;
       hang_up();
     }
@@ -171,7 +174,7 @@ asio::awaitable<void> Connection::finish() {
     });
     while (writing_) {
       const bool in_time = co_await wait(deadline);
-      if (!in_time) hang_up();
+      if (!in_time || leaving_) hang_up();
     }
     while (!gone_ && !leaving_) {
       in_.take(in_.bytes().size());

@@ -1,34 +1,46 @@
 #include "service/http/connection_table.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 namespace shoal {
 
-void ConnectionTable::list(std::uint64_t id, Entry& entry,
-                           std::list<std::uint64_t>::iterator before) {
-  entry.idle = idle_.insert(before, id);
+ConnectionTable::ConnectionTable(int most, int most_per_client)
+    : most_(most),
+      per_client_(most_per_client),
+      present_max_(static_cast<std::size_t>(most + std::max(most / 16, 16))) {}
+
+void ConnectionTable::list(std::uint64_t id, Entry& entry) {
+  Ids& of_client = clients_[entry.client].idle;
+  const bool first = entry.state == ConnectionState::kClosing;
+  entry.idle = idle_.insert(first ? idle_.begin() : idle_.end(), id);
+  entry.idle_of_client = of_client.insert(first ? of_client.begin() : of_client.end(), id);
   entry.listed = true;
 }
 
 void ConnectionTable::unlist(Entry& entry) {
-  if (entry.listed) idle_.erase(entry.idle);
+  if (!entry.listed) return;
+  idle_.erase(entry.idle);
+  clients_.find(entry.client)->second.idle.erase(entry.idle_of_client);
   entry.listed = false;
 }
 
 void ConnectionTable::count_in(Entry& entry) {
   entry.counted = true;
   ++counted_;
-  ++clients_[entry.client];
+  ++clients_[entry.client].counted;
   if (entry.state != ConnectionState::kClosing) ++busy_;
 }
 
+// Also takes it off the lists: one that does not count makes no room by closing.
 void ConnectionTable::count_out(Entry& entry) {
+  unlist(entry);
   if (!entry.counted) return;
   entry.counted = false;
   --counted_;
   const auto client = clients_.find(entry.client);
-  if (--client->second == 0) clients_.erase(client);
+  if (--client->second.counted == 0) clients_.erase(client);
   if (entry.state != ConnectionState::kClosing) --busy_;
 }
 
@@ -37,19 +49,20 @@ ConnectionTable::Admission ConnectionTable::add(std::uint64_t id, const std::str
   std::shared_ptr<Closable> oldest;
   {
     const std::lock_guard lock(mutex_);
+    if (entries_.size() >= present_max_) return Admission::kTooMany;
     const auto of_client = clients_.find(client);
-    if (of_client != clients_.end() && of_client->second >= per_client_) {
-      return Admission::kTooManyOfClient;
-    }
-    if (counted_ >= most_) {
-      oldest = take_oldest();
+    if (of_client != clients_.end() && of_client->second.counted >= per_client_) {
+      oldest = take_oldest(of_client->second.idle);
+      if (oldest == nullptr) return Admission::kTooManyOfClient;
+    } else if (counted_ >= most_) {
+      oldest = take_oldest(idle_);
       if (oldest == nullptr) return Admission::kTooMany;
     }
     Entry& entry = entries_[id];
     entry.client = client;
     entry.connection = std::move(connection);
-    list(id, entry, idle_.end());
     count_in(entry);
+    list(id, entry);
   }
   if (oldest != nullptr) oldest->close_if_idle();
   return Admission::kAdmitted;
@@ -63,13 +76,10 @@ void ConnectionTable::set(std::uint64_t id, ConnectionState state) {
   const bool counted = entry.counted;
   if (entry.state == state && counted) return;
   count_out(entry);
-  unlist(entry);
   entry.state = state;
   // A request that came in just before it was to close is served: it counts again.
   if (counted || state == ConnectionState::kActive) count_in(entry);
-  // One that does not count makes no room by closing.
-  if (entry.counted && state == ConnectionState::kIdle) list(id, entry, idle_.end());
-  if (entry.counted && state == ConnectionState::kClosing) list(id, entry, idle_.begin());
+  if (entry.counted && state != ConnectionState::kActive) list(id, entry);
   if (busy_ == 0) changed_.notify_all();
 }
 
@@ -78,27 +88,24 @@ void ConnectionTable::remove(std::uint64_t id) {
   const auto found = entries_.find(id);
   if (found == entries_.end()) return;
   count_out(found->second);
-  unlist(found->second);
   entries_.erase(found);
   if (busy_ == 0) changed_.notify_all();
 }
 
-std::shared_ptr<Closable> ConnectionTable::take_oldest() {
-  while (!idle_.empty()) {
-    Entry& entry = entries_.find(idle_.front())->second;
-    count_out(entry);
-    unlist(entry);
-    ++evicted_;
-    if (auto connection = entry.connection.lock()) return connection;
-  }
-  return nullptr;
+// `idle` is idle_ or a client's, and may be gone with its client when this returns.
+std::shared_ptr<Closable> ConnectionTable::take_oldest(Ids& idle) {
+  if (idle.empty()) return nullptr;
+  Entry& entry = entries_.find(idle.front())->second;
+  count_out(entry);
+  ++evicted_;
+  return entry.connection.lock();
 }
 
 bool ConnectionTable::evict() {
   std::shared_ptr<Closable> oldest;
   {
     const std::lock_guard lock(mutex_);
-    oldest = take_oldest();
+    oldest = take_oldest(idle_);
   }
   if (oldest != nullptr) oldest->close_if_idle();
   return oldest != nullptr;

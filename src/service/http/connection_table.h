@@ -24,16 +24,19 @@ class Closable {
 };
 
 // kIdle: no request has come in whole; may be closed to make room. kActive: a request is being
-// received or answered. kClosing: the answers are out.
+// received or answered. kClosing: the answers are out, or the request is refused; the first to
+// make room.
 enum class ConnectionState : std::uint8_t { kIdle, kActive, kClosing };
 
 // Threads  all methods from any thread.
 class ConnectionTable {
  public:
-  ConnectionTable(int most, int most_per_client) : most_(most), per_client_(most_per_client) {}
+  ConnectionTable(int most, int most_per_client);
 
   enum class Admission : std::uint8_t { kAdmitted, kTooMany, kTooManyOfClient };
-  // Counts the connection, as idle. Where the table is full the longest idle one is closed.
+  // Counts the connection, as idle. Where the table, or the client's share of it, is full, its
+  // longest idle connection is closed. That one makes room at once, but those which are asked to
+  // close and are still there are bounded too.
   [[nodiscard]] Admission add(std::uint64_t id, const std::string& client,
                               std::weak_ptr<Closable> connection);
   void set(std::uint64_t id, ConnectionState state);
@@ -42,34 +45,42 @@ class ConnectionTable {
   bool evict();
   void for_each(const std::function<void(Closable&)>& action) const;
 
-  [[nodiscard]] std::size_t count() const;
+  [[nodiscard]] std::size_t count() const;  // also those that are asked to close
   [[nodiscard]] std::uint64_t evicted() const;
   // Waits until every connection is kClosing or gone; false when `patience` is over first.
   [[nodiscard]] bool wait_until_quiet(std::chrono::milliseconds patience);
   [[nodiscard]] bool wait_until_empty(std::chrono::milliseconds patience);
 
  private:
+  using Ids = std::list<std::uint64_t>;
+  struct Client {
+    int counted = 0;
+    Ids idle;  // as idle_, those of this client
+  };
   struct Entry {
     std::string client;
     std::weak_ptr<Closable> connection;
     ConnectionState state = ConnectionState::kIdle;
     bool counted = true;  // false: asked to close, to make room
-    std::list<std::uint64_t>::iterator idle;  // where listed
     bool listed = false;
+    Ids::iterator idle;            // where listed
+    Ids::iterator idle_of_client;  // where listed
   };
-  void list(std::uint64_t id, Entry& entry, std::list<std::uint64_t>::iterator before);
+  void list(std::uint64_t id, Entry& entry);
   void unlist(Entry& entry);
   void count_in(Entry& entry);
   void count_out(Entry& entry);
-  [[nodiscard]] std::shared_ptr<Closable> take_oldest();
+  [[nodiscard]] std::shared_ptr<Closable> take_oldest(Ids& idle);
 
   const int most_;
   const int per_client_;
+  const std::size_t present_max_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  // Guarded by mutex_.
   std::unordered_map<std::uint64_t, Entry> entries_;
-  std::unordered_map<std::string, int> clients_;  // counted ones
-  std::list<std::uint64_t> idle_;  // the longest idle first; those closing before all
+  std::unordered_map<std::string, Client> clients_;  // with counted connections
+  Ids idle_;  // the longest idle first; those closing before all
   int counted_ = 0;
   std::size_t busy_ = 0;  // counted ones that are not kClosing
   std::uint64_t evicted_ = 0;

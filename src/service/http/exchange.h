@@ -75,14 +75,17 @@ class HttpExchange {
 
 using HttpHandler = std::function<void(std::shared_ptr<HttpExchange>)>;
 
-// Who may call a route of a server with API keys, and of one without.
+// Who may call a route of a server with API keys. Of a server without: programs on this machine,
+// its own pages and those of allowed origins, but no foreign page that a browser on this machine
+// has open (see request_origin.h); kOpen is open to all.
 enum class RouteAccess : std::uint8_t {
-  kKey,  // with a key in a header; where there are none: anybody who can connect
+  kKey,  // with a key in a header
   // With a key in a header or, as browsers cannot set one for pictures and WebSockets, as ?key= of
-  // a GET. Where there are none: programs on this machine and the server's own pages, but no
-  // foreign page that a browser on this machine has open (see request_origin.h).
+  // a GET.
   kOwnPages,
-  kOpen,  // anybody: what a page loads before it knows a key
+  // The key is in the body, where the handler checks it; one in a header makes the body welcome.
+  kKeyInBody,
+  kOpen,  // anybody: health, and what a page loads before it knows a key
 };
 
 // Routes: method and path pattern to handler. "{name}" stands for one path segment.

@@ -61,8 +61,7 @@ class RawClient {
 
   [[nodiscard]] bool connected() const { return connected_; }
   [[nodiscard]] int fd() const { return fd_; }
-  // False where the server has closed.
-  bool send(std::string_view bytes) {
+  bool send(std::string_view bytes) {  // false where the server has closed
     while (!bytes.empty()) {
       const ssize_t count = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (count <= 0) return false;
@@ -74,7 +73,7 @@ class RawClient {
     if (fd_ >= 0) close(fd_);
     fd_ = -1;
   }
-  // As a client that crashes: the server gets a reset.
+  // The server gets a reset.
   void reset() {
     const linger now{.l_onoff = 1, .l_linger = 0};
     setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -82,7 +81,7 @@ class RawClient {
   }
   void half_close() { shutdown(fd_, SHUT_WR); }
 
-  // One whole answer, or status 0. `head_only`: to HEAD, which has no body.
+  // One whole answer, or status 0. `head_only`: to HEAD.
   ClientAnswer answer(bool head_only = false,
                       std::chrono::seconds patience = std::chrono::seconds(20)) {
     const auto until = Clock::now() + patience;
@@ -125,7 +124,6 @@ class RawClient {
     buffer_.erase(0, bytes.size());
     return bytes;
   }
-  // Bytes received, in all, until it ended or `patience` was over.
   [[nodiscard]] const std::string& buffered() const { return buffer_; }
 
  private:
@@ -179,12 +177,13 @@ inline HttpResponse text_answer(std::string body, std::string type = "text/plain
   return {.status = 200, .content_type = std::move(type), .body = std::move(body), .headers = {}};
 }
 
-// GET /healthz, GET /hello; POST /echo; POST /size (the body's length); POST /held; GET /big (8 MiB
-// of bytes, or ?n=); GET and POST /items/{name}; GET /drop, whose exchange is dropped.
+// GET /healthz (open), /hello; POST /echo, /size (the body's length), /held; GET /big (8 MiB, ?n=);
+// GET and POST /items/{name}; GET /drop, whose exchange is dropped.
 struct TestServer {
   explicit TestServer(HttpOptions given = {}) {
     options = std::move(given);
     options.port = 0;
+    options.host_names = {"t", "test"};  // as requests here have it
     auto created = HttpServer::create(options, routes());
     if (!created) {
       ADD_FAILURE() << created.error().message;
@@ -197,7 +196,8 @@ struct TestServer {
   HttpRouter routes() {
     HttpRouter router;
     using Exchange = std::shared_ptr<HttpExchange>;
-    router.add("GET", "/healthz", [](const Exchange& e) { e->respond(text_answer("ok")); });
+    const HttpHandler well = [](const Exchange& e) { e->respond(text_answer("ok")); };
+    router.add("GET", "/healthz", well, RouteAccess::kOpen);
     router.add("GET", "/hello", [](const Exchange& e) { e->respond(text_answer("hello")); });
     router.add("POST", "/echo", [](const Exchange& e) {
       e->respond(text_answer(e->request().body, "application/octet-stream"));

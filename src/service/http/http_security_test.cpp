@@ -68,7 +68,8 @@ TEST(HttpSecurity, KeysGuardEveryPathButHealth) {
   EXPECT_EQ(status_with(test.port, "Authorization: Basic alpha\r\n"), 401);
   EXPECT_EQ(status_with(test.port, "", "/healthz"), 200);
   EXPECT_EQ(status_with(test.port, "", "/nothing"), 401);  // nor does it tell what there is
-  EXPECT_EQ(status_with(test.port, "", "/healthz/"), 401);
+  EXPECT_EQ(status_with(test.port, "", "/healthz/"), 200);  // the same path
+  EXPECT_EQ(status_with(test.port, "", "/healthz/x"), 401);
   // A body of somebody without a key is not received.
   RawClient large(test.port);
   large.send("POST /size HTTP/1.1\r\nHost: t\r\nContent-Length: 60000000\r\n\r\n");
@@ -153,13 +154,14 @@ TEST(HttpSecurity, AnAnswersFieldsCannotBeInjected) {
 class TlsClient {
  public:
   TlsClient(std::uint16_t port, int version, const std::string& certificate = "",
-            const std::string& key = "")
+            const std::string& key = "", const char* ciphers = nullptr)
       : raw_(port), context_(SSL_CTX_new(TLS_client_method())), ssl_(nullptr) {
     const timeval patience{.tv_sec = 20, .tv_usec = 0};
     setsockopt(raw_.fd(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     SSL_CTX_set_min_proto_version(context_, version);
     SSL_CTX_set_max_proto_version(context_, version);
     SSL_CTX_set_security_level(context_, 0);
+    if (ciphers != nullptr) SSL_CTX_set_cipher_list(context_, ciphers);
     if (!certificate.empty()) {
       SSL_CTX_use_certificate_file(context_, certificate.c_str(), SSL_FILETYPE_PEM);
       SSL_CTX_use_PrivateKey_file(context_, key.c_str(), SSL_FILETYPE_PEM);
@@ -247,6 +249,26 @@ TEST_F(HttpTls, ServesTls12And13AndNothingOlder) {
   EXPECT_TRUE(plain.is_closed());
   TlsClient after(test.port, TLS1_3_VERSION);
   EXPECT_TRUE(after.ask(get("/hello"), "hello").ends_with("hello"));
+}
+
+TEST_F(HttpTls, OldTrafficStaysSecretAndIsAuthenticatedAsItIsEncrypted) {
+  const std::string rsa = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=rsa"
+                          " -keyout " + file("rsa.key") + " -out " + file("rsa.pem") +
+                          " 2>/dev/null";
+  ASSERT_EQ(std::system(rsa.c_str()), 0);
+  HttpOptions with_rsa = options();
+  with_rsa.tls.certificate = file("rsa.pem");
+  with_rsa.tls.key = file("rsa.key");
+  TestServer test(with_rsa);
+  const auto connects = [&](const char* ciphers) {
+    return TlsClient(test.port, TLS1_2_VERSION, "", "", ciphers).connected();
+  };
+  EXPECT_TRUE(connects("ECDHE-RSA-AES128-GCM-SHA256"));
+  EXPECT_TRUE(connects("ECDHE-RSA-CHACHA20-POLY1305"));
+  for (const char* weak : {"AES256-GCM-SHA384", "AES128-SHA", "ECDHE-RSA-AES256-SHA384",
+                           "ECDHE-RSA-AES128-SHA", "DHE-RSA-AES256-SHA256"}) {
+    EXPECT_FALSE(connects(weak)) << weak;
+  }
 }
 
 TEST_F(HttpTls, AHandshakeThatStallsIsCut) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <malloc.h>
 #include <pthread.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -20,6 +19,8 @@
 
 #include "core/log.h"
 #include "service/http/connection.h"
+#include "service/http/door_files.h"
+#include "service/http/request_origin.h"
 #include "service/http/response_head.h"
 #include "service/http/transport.h"
 
@@ -77,6 +78,18 @@ Result<void> check_options(const HttpOptions& options) {
       options.stall_timeout.count() < 1) {
     return wrong("header_timeout, idle_timeout and stall_timeout", "at least 1 ms");
   }
+  for (const std::string& origin : options.allow_origins) {
+    if (origin == "*" && options.api_keys_file.empty()) {
+      return wrong("allow_origins", "origins by name: '*' would let any page that a browser on this"
+                                    " machine has open use a server without keys (api_keys_file)");
+    }
+    if (origin != "*" && !is_origin(origin)) {
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("HTTP allow_origins: '{}': expected an origin as browsers send it,"
+                               " such as https://app.example.org or http://localhost:5173,"
+                               " without a path", origin)};
+    }
+  }
   if (options.tls.certificate.empty() != options.tls.key.empty()) {
     return wrong("tls", "both certificate and key, or neither");
   }
@@ -84,21 +97,6 @@ Result<void> check_options(const HttpOptions& options) {
     return wrong("tls.client_ca", "a certificate and key of the server beside it");
   }
   return {};
-}
-
-// Sockets are files: the soft limit is often 1024 where the hard one is far more.
-void allow_files(int connections) {
-  constexpr rlim_t kOthers = 256;
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const rlim_t wanted = static_cast<rlim_t>(connections) + kOthers;
-  if (limit.rlim_cur >= wanted) return;
-  limit.rlim_cur = std::min(wanted, limit.rlim_max);
-  setrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur < wanted) {
-    log(LogLevel::kWarn, "http", "connections_max {} is more than the {} open files of this process"
-        " allow: the longest idle connections will be closed", connections, limit.rlim_cur);
-  }
 }
 
 Result<std::unique_ptr<tcp::acceptor>> listen_on(asio::io_context& context,
@@ -133,7 +131,13 @@ class AsioHttpServer final : public HttpServer {
         loops_(std::move(loops)),
         acceptor_(std::move(acceptor)),
         retry_(loops_.front()->context),
-        trim_(loops_.front()->context) {
+        trim_(loops_.front()->context),
+        files_(shared_->options.connections_max) {
+    if (!files_.enough()) {
+      log(LogLevel::kWarn, "http", "connections_max {} needs more open files than this process is"
+          " allowed (ulimit -n): connections will be closed or refused before",
+          shared_->options.connections_max);
+    }
     error_code ignored;
     port_ = acceptor_->local_endpoint(ignored).port();
   }
@@ -163,6 +167,7 @@ class AsioHttpServer final : public HttpServer {
   std::unique_ptr<tcp::acceptor> acceptor_;
   asio::steady_timer retry_;
   asio::steady_timer trim_;
+  const DoorFiles files_;
   std::uint16_t port_ = 0;
   std::size_t next_loop_ = 0;
   bool started_ = false;
@@ -219,6 +224,11 @@ void AsioHttpServer::accepted(const std::shared_ptr<IoLoop>& loop, tcp::socket s
       tls_ == nullptr ? make_plain_transport(std::move(socket))
                       : make_tls_transport(std::move(socket), *tls_),
       executor, loop, shared_);
+  if (is_reserved_file(connection->descriptor())) {
+    shared_->table.evict();
+    ++refused_;
+    return connection->turn_away(refusal_of(ConnectionTable::Admission::kTooMany));
+  }
   const auto admission = shared_->table.add(id, client, connection);
   if (admission != ConnectionTable::Admission::kAdmitted) {
     ++refused_;
@@ -308,7 +318,6 @@ Result<std::unique_ptr<HttpServer>> HttpServer::create(const HttpOptions& option
   if (tls == nullptr && shared->keys != nullptr && !endpoint.address().is_loopback()) {
     log(LogLevel::kWarn, "http", "API keys travel in clear text without tls.certificate");
   }
-  allow_files(options.connections_max);
   std::vector<std::shared_ptr<IoLoop>> loops;
   for (int i = 0; i < options.threads; ++i) loops.push_back(std::make_shared<IoLoop>());
   auto acceptor = SHOAL_TRY(listen_on(loops.front()->context, endpoint));

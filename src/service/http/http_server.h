@@ -27,18 +27,23 @@ struct HttpOptions {
   // One "sha256-hex[ comment]" a line; needed for addresses that are not loopback, unless client
   // certificates are. "" = no keys.
   std::string api_keys_file;
-  // Health, the page at / and what it loads need no key; those below /v1/vision/ ask for theirs.
-  // Names, beside addresses and localhost, by which clients call a server without keys: for routes
-  // that only its own pages may use (RouteAccess::kOwnPages).
+  // Names, beside addresses and localhost, by which clients call a server without keys. Another
+  // name in Host may be that of a foreign page whose owner lets it point here.
   std::vector<std::string> host_names;
+  // Origins, such as https://app.example.org, whose pages may call this server: their preflights
+  // are answered, and they may read the answers. "*", any, is for servers with keys only.
+  std::vector<std::string> allow_origins;
   std::size_t body_max = std::size_t{64} << 20;    // bytes, also after decompression; above: 413
   std::size_t header_max = std::size_t{16} << 10;  // bytes; above: 431
   std::size_t bodies_max = std::size_t{256} << 20;  // bytes of all bodies in memory; above: 503
-  int connections_max = 1024;                      // above: the oldest idle one goes, else refused
+  // Above: the longest idle one goes, of all or of that client (address); where all are at work the
+  // new one is refused.
+  int connections_max = 1024;
   int connections_per_client = 256;
   std::chrono::milliseconds header_timeout{10'000};  // from the first byte to the end of the head
   std::chrono::milliseconds idle_timeout{75'000};    // between requests
-  // In which 4 KiB of a body (or all that is left of it) have to move, either way.
+  // In which 64 KiB of a request's body, or 4 KiB of an answer's (or all that is left of it), have
+  // to move.
   std::chrono::milliseconds stall_timeout{10'000};
   int threads = 1;
 };

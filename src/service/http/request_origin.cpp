@@ -54,6 +54,52 @@ std::optional<std::string> foreign_page(const HttpRequest& request) {
   return std::nullopt;
 }
 
+bool is_origin(std::string_view text) {
+  const std::size_t scheme = text.find("://");
+  if (scheme == std::string_view::npos || scheme == 0) return false;
+  const std::string_view host = text.substr(scheme + 3);
+  return !host.empty() && host.find_first_of("/?#@ *,") == std::string_view::npos;
+}
+
+std::string allowed_origin(const HttpRequest& request, const std::vector<std::string>& allowed) {
+  const std::string_view origin = request.header("origin");
+  if (origin.empty()) return "";
+  const std::string text = lower_case(origin);
+  const bool found = std::ranges::any_of(allowed, [&](const std::string& one) {
+    return one == "*" || lower_case(one) == text;
+  });
+  return found ? std::string(origin) : "";
+}
+
+bool is_preflight(const HttpRequest& request) {
+  return request.method == "OPTIONS" && !request.header("origin").empty() &&
+         !request.header("access-control-request-method").empty();
+}
+
+HttpResponse preflight_answer(const HttpRequest& request,
+                              const std::vector<std::string>& methods) {
+  HttpResponse response{.status = 204, .body = {}, .headers = {}};
+  std::string list;
+  for (const std::string& method : methods) list += (list.empty() ? "" : ", ") + method;
+  response.headers.emplace_back("Access-Control-Allow-Methods", std::move(list));
+  // No field of a request is dangerous here: what a page may do is decided by its origin.
+  const std::string_view fields = request.header("access-control-request-headers");
+  if (!fields.empty()) response.headers.emplace_back("Access-Control-Allow-Headers", fields);
+  if (request.header("access-control-request-private-network") == "true") {
+    response.headers.emplace_back("Access-Control-Allow-Private-Network", "true");
+  }
+  response.headers.emplace_back("Access-Control-Max-Age", "600");
+  return response;
+}
+
+void add_origin_headers(HttpResponse& response, std::string_view origin) {
+  response.headers.emplace_back("Vary", "Origin");
+  if (origin.empty()) return;
+  response.headers.emplace_back("Access-Control-Allow-Origin", origin);
+  response.headers.emplace_back("Access-Control-Expose-Headers",
+                                "Inference-Header-Content-Length, Retry-After, X-Request-Id");
+}
+
 bool is_own_host(std::string_view host, const std::vector<std::string>& names) {
   std::string text = lower_case(host);
   if (text.empty()) return true;

@@ -68,7 +68,7 @@ TEST(RequestOrigin, AddressesAndKnownNamesAreOwnHosts) {
   }
 }
 
-// Three routes, one for each access.
+// Routes, one for each access.
 std::unique_ptr<HttpServer> serve(HttpOptions options) {
   options.port = 0;
   HttpRouter router;
@@ -81,6 +81,7 @@ std::unique_ptr<HttpServer> serve(HttpOptions options) {
   router.add("GET", "/own", answer, RouteAccess::kOwnPages);
   router.add("POST", "/own", answer, RouteAccess::kOwnPages);
   router.add("GET", "/open", answer, RouteAccess::kOpen);
+  router.add("GET", "/in_body", answer, RouteAccess::kKeyInBody);
   auto server = *HttpServer::create(options, std::move(router));
   server->start();
   return server;
@@ -92,7 +93,7 @@ int status_of(const HttpServer& server, std::string_view target, std::string_vie
   return client.answer().status;
 }
 
-TEST(RouteAccess, WithoutKeysOwnRoutesAskWhereARequestComesFrom) {
+TEST(RouteAccess, WithoutKeysAllRoutesButOpenOnesAskWhereARequestComesFrom) {
   HttpOptions options;
   options.host_names = {"cams.example"};
   const auto server = serve(options);
@@ -103,8 +104,85 @@ TEST(RouteAccess, WithoutKeysOwnRoutesAskWhereARequestComesFrom) {
             403);
   EXPECT_EQ(status_of(*server, "/own", "Host: 127.0.0.1\r\n"), 200);
   EXPECT_EQ(status_of(*server, "/own", "Host: cams.example\r\n"), 200);
-  EXPECT_EQ(status_of(*server, "/plain", foreign), 200);
+  for (const char* path : {"/plain", "/in_body", "/nothing"}) {
+    EXPECT_EQ(status_of(*server, path, foreign), 403) << path;
+    EXPECT_EQ(status_of(*server, path, "Host: evil.example\r\n"), 403) << path;
+    EXPECT_EQ(status_of(*server, path, "Host: 127.0.0.1\r\nSec-Fetch-Site: cross-site\r\n"), 403)
+        << path;
+  }
+  for (const char* program : {"Host: 127.0.0.1:1234\r\n", "Host: localhost\r\n"}) {
+    EXPECT_EQ(status_of(*server, "/plain", program), 200) << program;
+  }
   EXPECT_EQ(status_of(*server, "/open", foreign), 200);
+}
+
+ClientAnswer ask(const HttpServer& server, std::string_view request) {
+  RawClient client(server.port());
+  client.send(request);
+  return client.answer();
+}
+
+TEST(AllowedOrigins, MayCallAndReadTheAnswers) {
+  HttpOptions options;
+  options.allow_origins = {"https://app.example"};
+  const auto server = serve(options);
+  const std::string page = "Host: 127.0.0.1\r\nSec-Fetch-Site: cross-site\r\nOrigin: ";
+  const ClientAnswer allowed =
+      ask(*server, "GET /plain HTTP/1.1\r\n" + page + "https://app.example\r\n\r\n");
+  EXPECT_EQ(allowed.status, 200);
+  EXPECT_EQ(allowed.header("access-control-allow-origin"), "https://app.example");
+  EXPECT_EQ(allowed.header("vary"), "Origin");
+  const ClientAnswer missing =
+      ask(*server, "GET /nothing HTTP/1.1\r\n" + page + "https://app.example\r\n\r\n");
+  EXPECT_EQ(missing.status, 404);
+  EXPECT_EQ(missing.header("access-control-allow-origin"), "https://app.example");
+  for (const char* other : {"https://app.example.evil", "http://app.example", "null"}) {
+    const ClientAnswer refused =
+        ask(*server, "GET /plain HTTP/1.1\r\n" + page + other + "\r\n\r\n");
+    EXPECT_EQ(refused.status, 403) << other;
+    EXPECT_EQ(refused.header("access-control-allow-origin"), "") << other;
+  }
+  // Nor under a name that is not ours: then it is the name's owner who decides what Origin says.
+  EXPECT_EQ(ask(*server, "GET /plain HTTP/1.1\r\nHost: evil.example\r\nOrigin: "
+                         "https://app.example\r\n\r\n").status, 403);
+}
+
+TEST(AllowedOrigins, AreAnsweredBeforeTheySend) {
+  HttpOptions options;
+  options.allow_origins = {"https://app.example"};
+  const auto server = serve(options);
+  const auto preflight = [&](std::string_view path, std::string_view origin) {
+    return ask(*server, "OPTIONS " + std::string(path) + " HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                            "Origin: " + std::string(origin) + "\r\n"
+                            "Access-Control-Request-Method: POST\r\n"
+                            "Access-Control-Request-Headers: content-type,x-api-key\r\n"
+                            "Access-Control-Request-Private-Network: true\r\n\r\n");
+  };
+  const ClientAnswer answer = preflight("/own", "https://app.example");
+  EXPECT_EQ(answer.status, 204);
+  EXPECT_EQ(answer.header("access-control-allow-origin"), "https://app.example");
+  EXPECT_NE(answer.header("access-control-allow-methods").find("POST"), std::string::npos);
+  EXPECT_EQ(answer.header("access-control-allow-headers"), "content-type,x-api-key");
+  EXPECT_EQ(answer.header("access-control-allow-private-network"), "true");
+  EXPECT_EQ(preflight("/nothing", "https://app.example").status, 404);
+  const ClientAnswer foreign = preflight("/own", "https://evil.example");
+  EXPECT_EQ(foreign.status, 403);
+  EXPECT_EQ(foreign.header("access-control-allow-origin"), "");
+}
+
+TEST(AllowedOrigins, AreOriginsAndAnyOnlyBehindKeys) {
+  HttpOptions options;
+  options.port = 0;
+  for (const char* wrong : {"*", "app.example", "https://app.example/", "https://", "null", ""}) {
+    options.allow_origins = {wrong};
+    const auto server = HttpServer::create(options, HttpRouter());
+    ASSERT_FALSE(server) << wrong;
+    EXPECT_EQ(server.error().code, ErrorCode::kInvalidArgument);
+  }
+  for (const char* right : {"http://localhost:5173", "capacitor://localhost", "http://[::1]:80"}) {
+    options.allow_origins = {right};
+    EXPECT_TRUE(HttpServer::create(options, HttpRouter())) << right;
+  }
 }
 
 TEST(RouteAccess, KeysOpenOwnRoutesAlsoAsAParameterOfGet) {

@@ -103,7 +103,8 @@ bool RequestReader::make_room(std::size_t count) {
 }
 
 bool RequestReader::refuse_for_memory() {
-  refuse(503, "the bodies of requests in memory reach their bound (bodies_max): try again");
+  refuse(503, "the bodies of requests in memory reach their bound, or this client's share of it"
+              " (bodies_max): try again");
   return false;
 }
 

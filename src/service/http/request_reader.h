@@ -41,6 +41,8 @@ class RequestReader {
 
   // REQUIRES phase is past kHead and not kRefused by the head itself.
   [[nodiscard]] RequestHead& head() { return head_; }
+  // Whose body it is, for the budget; `open`: its sender has not shown a key. Before begin_body.
+  void own(std::string client, bool open) { lease_.own(std::move(client), open); }
   // kHeadRead to kBody, or kComplete without one, or kRefused: 413 above body_max by its announced
   // length, 503 above the budget.
   void begin_body();

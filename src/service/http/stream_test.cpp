@@ -84,6 +84,7 @@ class Stream : public ::testing::Test {
     router.add("GET", "/hello", [](const auto& e) { e->respond(text_answer("hello")); });
     HttpOptions options;
     options.port = 0;
+    options.host_names = {"test"};  // as get() has it
     options.stall_timeout = stall_timeout;
     server = *HttpServer::create(options, std::move(router));
     server->start();

@@ -70,6 +70,7 @@ class PlainTransport final : public Transport {
     error_code ignored;
     socket_.close(ignored);
   }
+  int descriptor() override { return socket_.native_handle(); }
 
  private:
   asio::ip::tcp::socket socket_;
@@ -107,6 +108,7 @@ class TlsTransport final : public Transport {
     error_code ignored;
     stream_.next_layer().close(ignored);
   }
+  int descriptor() override { return stream_.next_layer().native_handle(); }
 
  private:
   asio::ssl::stream<asio::ip::tcp::socket> stream_;
@@ -156,6 +158,12 @@ Result<std::unique_ptr<asio::ssl::context>> make_tls_context(const TlsOptions& o
   auto context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
   SSL_CTX* native = context->native_handle();
   SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
+  // Of TLS 1.2 only what keeps old traffic secret when the key gets known, and is authenticated as
+  // it is encrypted. TLS 1.3 has nothing else.
+  if (SSL_CTX_set_cipher_list(native, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1) {
+    return Error{ErrorCode::kUnsupported,
+                 "TLS: this OpenSSL has no ECDHE with AES-GCM or ChaCha20"};
+  }
   SSL_CTX_set_options(native, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                   SSL_OP_CIPHER_SERVER_PREFERENCE |
                                   SSL_OP_IGNORE_UNEXPECTED_EOF);

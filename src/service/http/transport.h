@@ -39,6 +39,7 @@ class Transport {
   // Ends what is under way with an error.
   virtual void cancel() = 0;
   virtual void close() = 0;
+  [[nodiscard]] virtual int descriptor() = 0;
 };
 
 [[nodiscard]] std::unique_ptr<Transport> make_plain_transport(boost::asio::ip::tcp::socket socket);

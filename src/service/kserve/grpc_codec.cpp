@@ -5,6 +5,8 @@
 
 #include <cstring>
 #include <limits>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 namespace shoal {
@@ -155,11 +157,11 @@ Result<InferCall> read_infer_request(const ModelInferRequest& request) {
     return invalid(fmt::format("{} raw contents for {} inputs: all inputs have them, or none", raw,
                                request.inputs_size()));
   }
+  std::unordered_set<std::string_view> names;
   for (int i = 0; i < request.inputs_size(); ++i) {
-    for (const InputTensor& other : call.inputs) {
-      if (other.name == request.inputs(i).name()) {
-        return invalid(fmt::format("input {} stands twice", other.name.substr(0, 100)));
-      }
+    const std::string& name = request.inputs(i).name();
+    if (!names.insert(name).second) {
+      return invalid(fmt::format("input {} stands twice", name.substr(0, 100)));
     }
     if (raw != 0 && request.inputs(i).has_contents()) {
       return invalid(fmt::format("input {}: both contents and raw contents",

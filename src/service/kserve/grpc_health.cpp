@@ -1,8 +1,10 @@
 // Watch looks at the models twice a second: a change of theirs is rare, and nobody calls back.
 #include "service/kserve/grpc_health.h"
 
+#include <fmt/format.h>
 #include <grpcpp/alarm.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -16,17 +18,43 @@ namespace {
 namespace health = grpc::health::v1;
 using Status = health::HealthCheckResponse::ServingStatus;
 
-// One thing is under way at any time, a write or the alarm; what ends it decides what is next. So
-// nothing here needs a lock.
-class HealthWatch final : public grpc::ServerWriteReactor<health::HealthCheckResponse>,
+constexpr std::size_t kNameMax = 256;  // of a service: a model's name has 200 bytes at most
+
+grpc::Status shutting_down() { return {grpc::StatusCode::UNAVAILABLE, "shutting down"}; }
+
+grpc::Status name_too_long(std::size_t size) {
+  return {grpc::StatusCode::INVALID_ARGUMENT,
+          fmt::format("the name of a service with {} bytes; the longest there are have {}", size,
+                      kNameMax)};
+}
+
+// One thing is under way at any time, the read, a write or the alarm; what ends it decides what is
+// next. So nothing here needs a lock, but for the end by a message that stalls.
+class HealthWatch final : public GrpcReactor,
                           public Lasting,
+                          public ReadingCall,
                           public std::enable_shared_from_this<HealthWatch> {
  public:
-  HealthWatch(const GrpcHealth& of, std::string name) : health_(of), name_(std::move(name)) {}
+  HealthWatch(const GrpcHealth& of, GrpcCall call) : health_(of), call_(std::move(call)) {}
 
   void begin(bool open) {
     self_ = shared_from_this();
-    if (!open) ended_ = true;
+    if (!open) {
+      reading_ = false;
+      return Finish(shutting_down());
+    }
+    call_.ticket->link().begin_read(weak_from_this(), call_.ticket->open());
+    if (call_.ticket->open()) call_.door.look_soon();
+    StartRead(&bytes_);
+  }
+  void OnReadDone(bool ok) override {
+    if (!end_read()) return;  // it has stalled
+    health::HealthCheckRequest request;
+    if (!ok || !read_message(bytes_, request)) return Finish(no_such_message());
+    if (request.service().size() > kNameMax) {
+      return Finish(name_too_long(request.service().size()));
+    }
+    name_ = request.service();
     write();
   }
   void OnWriteDone(bool ok) override {
@@ -34,13 +62,32 @@ class HealthWatch final : public grpc::ServerWriteReactor<health::HealthCheckRes
     wait();
   }
   void OnCancel() override { ended_ = true; }
-  void OnDone() override { const std::shared_ptr<HealthWatch> last = std::move(self_); }
-  void close() override { ended_ = true; }
+  void OnDone() override {
+    (void)end_read();
+    call_.ticket.reset();  // who still holds this may outlive the server
+    const std::shared_ptr<HealthWatch> last = std::move(self_);
+  }
+  void close() override {
+    ended_ = true;
+    if (end_read()) Finish(shutting_down());
+  }
+  void stalled() override {
+    if (!end_read()) return;  // it came at last
+    Finish({grpc::StatusCode::DEADLINE_EXCEEDED, "the request stalled (stall_timeout)"});
+  }
 
  private:
+  // False: it had ended.
+  bool end_read() {
+    if (!reading_.exchange(false)) return false;
+    call_.ticket->link().end_read(call_.ticket->open());
+    return true;
+  }
   void write() {
     response_.set_status(health_.status(name_));
-    StartWrite(&response_);
+    bytes_.Clear();
+    write_message(response_, bytes_);
+    StartWrite(&bytes_);
   }
   void wait() {
     if (ended_) return Finish(grpc::Status::OK);
@@ -51,9 +98,12 @@ class HealthWatch final : public grpc::ServerWriteReactor<health::HealthCheckRes
   }
 
   const GrpcHealth& health_;
-  const std::string name_;
+  GrpcCall call_;
+  std::string name_;
   std::shared_ptr<HealthWatch> self_;  // until gRPC is done
   std::atomic<bool> ended_{false};
+  std::atomic<bool> reading_{true};
+  grpc::ByteBuffer bytes_;
   health::HealthCheckResponse response_;
   grpc::Alarm alarm_;
 };
@@ -77,23 +127,16 @@ Status GrpcHealth::status(const std::string& name) const {
                                                     : health::HealthCheckResponse::NOT_SERVING;
 }
 
-grpc::ServerUnaryReactor* GrpcHealth::Check(grpc::CallbackServerContext* context,
-                                            const health::HealthCheckRequest* request,
-                                            health::HealthCheckResponse* response) {
-  const Status now = status(request->service());
-  auto* reactor = context->DefaultReactor();
-  if (now == health::HealthCheckResponse::SERVICE_UNKNOWN) {
-    reactor->Finish({grpc::StatusCode::NOT_FOUND, "unknown service"});
-  } else {
-    response->set_status(now);
-    reactor->Finish(grpc::Status::OK);
-  }
-  return reactor;
+grpc::Status GrpcHealth::check(const health::HealthCheckRequest& request,
+                               health::HealthCheckResponse& response) const {
+  if (request.service().size() > kNameMax) return name_too_long(request.service().size());
+  response.set_status(status(request.service()));
+  if (response.status() != health::HealthCheckResponse::SERVICE_UNKNOWN) return grpc::Status::OK;
+  return {grpc::StatusCode::NOT_FOUND, "unknown service"};
 }
 
-grpc::ServerWriteReactor<health::HealthCheckResponse>* GrpcHealth::Watch(
-    grpc::CallbackServerContext*, const health::HealthCheckRequest* request) {
-  const auto reactor = std::make_shared<HealthWatch>(*this, request->service());
+GrpcReactor* GrpcHealth::watch(GrpcCall call) {
+  const auto reactor = std::make_shared<HealthWatch>(*this, std::move(call));
   reactor->begin(streams_.add(reactor));
   return reactor.get();
 }

@@ -26,15 +26,6 @@ std::optional<TimePoint> deadline_of(const grpc::CallbackServerContext& context)
   return Clock::now() + std::chrono::duration_cast<Duration>(wall - now);
 }
 
-std::string address_of(const std::string& peer) {
-  // "ipv4:127.0.0.1:54321": without kind and port.
-  const auto kind = peer.find(':');
-  const auto port = peer.rfind(':');
-  if (kind == std::string::npos || port <= kind) return peer;
-  return peer.substr(kind + 1, port - kind - 1);
-}
-
-
 // `owner` keeps `request`. An Error means that `done` is not called; `host` is then set where the
 // model was found.
 Result<CallHandle> start(KserveService& service, const grpc::CallbackServerContext& context,
@@ -50,7 +41,7 @@ Result<CallHandle> start(KserveService& service, const grpc::CallbackServerConte
   call->model = entry.name;
   call->owner = std::move(owner);
   call->source = std::hash<std::string>{}(peer);
-  call->source_name = address_of(peer);
+  call->source_name = address_of_peer(peer);
   call->door = "grpc";
   call->items_max = service.options().items_max;
   call->arrived = arrived;
@@ -58,63 +49,67 @@ Result<CallHandle> start(KserveService& service, const grpc::CallbackServerConte
   return start_infer(entry, std::move(call), service.workers(), std::move(done));
 }
 
-class UnaryInfer final : public grpc::ServerUnaryReactor {
+class UnaryInfer final : public UnaryReactor {
  public:
-  UnaryInfer(grpc::CallbackServerContext& context, ModelInferResponse& response)
-      : context_(context), response_(response) {}
+  UnaryInfer(KserveService& service, GrpcCall call)
+      : UnaryReactor(std::move(call)), service_(service) {}
 
-  // Called before gRPC knows of this object, so no other method runs meanwhile.
-  void begin(KserveService& service, MessageBudget& budget, const ModelInferRequest& request) {
-    auto lease = budget.take(request);
-    if (!lease) return fail(lease.error());
-    lease_ = std::move(*lease);
-    auto handle = start(service, context_, request, nullptr, host_,
-                        [this](Result<InferAnswer> answer) { end(std::move(answer)); });
-    if (handle) {
-      handle_ = *handle;
-    } else {
-      fail(handle.error());
+  void OnCancel() override {
+    std::optional<CallHandle> handle;
+    {
+      const std::lock_guard lock(mutex_);
+      cancelled_ = true;
+      handle = handle_;
     }
+    if (handle) handle->cancel();
   }
-  void OnCancel() override { handle_.cancel(); }
-  void OnDone() override { const std::unique_ptr<UnaryInfer> self(this); }
 
  private:
-  void end(Result<InferAnswer> answer) {
-    if (!answer) return fail(answer.error());
-    lease_.reset();  // before the client knows: it may send the next one at once
-    write_infer_response(std::move(*answer), response_);
-    Finish(grpc::Status::OK);
+  void received(grpc::ByteBuffer& bytes) override {
+    const auto request = std::make_shared<ModelInferRequest>();
+    if (!read_message(bytes, *request)) return fail(no_such_message());
+    const std::shared_ptr<UnaryReactor> self = shared_from_this();
+    auto handle = start(service_, context(), *request, request, host_,
+                        [self, this](Result<InferAnswer> answer) { end(std::move(answer)); });
+    if (!handle) return end(handle.error());
+    bool gone = false;
+    {
+      const std::lock_guard lock(mutex_);
+      handle_ = *handle;
+      gone = cancelled_;
+    }
+    if (gone) handle->cancel();
   }
-  void fail(const Error& error) {
-    lease_.reset();
+  void end(Result<InferAnswer> answer) {
+    if (!answer) return refuse(answer.error());
+    ModelInferResponse response;
+    write_infer_response(std::move(*answer), response);
+    finish(grpc::Status::OK, response);
+  }
+  void refuse(const Error& error) {
     const grpc::Status status = status_of(error);
     const bool again = status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED ||
                        status.error_code() == grpc::StatusCode::UNAVAILABLE;
     if (again && host_) {
-      context_.AddTrailingMetadata("retry-after", std::to_string(host_->retry_after_s()));
+      context().AddTrailingMetadata("retry-after", std::to_string(host_->retry_after_s()));
     }
-    Finish(status);
+    fail(status);
   }
 
-  grpc::CallbackServerContext& context_;
-  ModelInferResponse& response_;
-  std::shared_ptr<ModelHost> host_;
-  CallHandle handle_;
-  std::optional<MessageBudget::Lease> lease_;
+  KserveService& service_;
+  std::shared_ptr<ModelHost> host_;  // before any answer
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  std::optional<CallHandle> handle_;
+  bool cancelled_ = false;
 };
 
-class StreamInfer final
-    : public grpc::ServerBidiReactor<ModelInferRequest, ModelStreamInferResponse>,
-      public Lasting,
-      public std::enable_shared_from_this<StreamInfer> {
+class StreamInfer final : public GrpcReactor,
+                          public Lasting,
+                          public std::enable_shared_from_this<StreamInfer> {
  public:
-  StreamInfer(KserveService& service, grpc::CallbackServerContext& context, MessageBudget& budget,
-              int window)
-      : service_(service),
-        context_(context),
-        budget_(budget),
-        window_(static_cast<std::size_t>(window)) {}
+  StreamInfer(KserveService& service, GrpcCall call, int window)
+      : service_(service), call_(std::move(call)), window_(static_cast<std::size_t>(window)) {}
 
   void begin(bool open) {
     self_ = shared_from_this();
@@ -132,7 +127,7 @@ class StreamInfer final
       reading_ = false;
       if (ok) {
         slot = std::make_shared<Slot>();
-        slot->request = std::exchange(incoming_, nullptr);
+        slot->bytes.Swap(&incoming_);
         slots_.push_back(slot);
       } else {
         reads_done_ = true;
@@ -171,19 +166,22 @@ class StreamInfer final
 
  private:
   struct Slot {
-    std::unique_ptr<ModelInferRequest> request;
-    ModelStreamInferResponse response;
+    grpc::ByteBuffer bytes;  // of the request, then of the answer
+    ModelInferRequest request;
     CallHandle handle;
-    std::optional<MessageBudget::Lease> lease;
+    std::optional<GrpcLoad::Lease> lease;
     bool ready = false;
   };
 
   void launch(const std::shared_ptr<Slot>& slot) {
-    auto lease = budget_.take(*slot->request);
+    auto lease = call_.ticket->load().take(slot->bytes.Length());
     if (!lease) return end(slot, lease.error());
     slot->lease = std::move(*lease);
+    if (!read_message(slot->bytes, slot->request)) {
+      return end(slot, Error{ErrorCode::kInvalidArgument, no_such_message().error_message()});
+    }
     std::shared_ptr<ModelHost> host;
-    auto handle = start(service_, context_, *slot->request, slot, host,
+    auto handle = start(service_, call_.context, slot->request, slot, host,
                         [this, slot](Result<InferAnswer> answer) { end(slot, std::move(answer)); });
     if (!handle) return end(slot, handle.error());
     bool gone = false;
@@ -196,16 +194,18 @@ class StreamInfer final
   }
 
   void end(const std::shared_ptr<Slot>& slot, Result<InferAnswer> answer) {
+    ModelStreamInferResponse response;
     if (answer) {
-      write_infer_response(std::move(*answer), *slot->response.mutable_infer_response());
+      write_infer_response(std::move(*answer), *response.mutable_infer_response());
     } else {
-      slot->response.set_error_message(answer.error().message);
-      slot->response.mutable_infer_response()->set_id(slot->request->id());
-      slot->response.mutable_infer_response()->set_model_name(slot->request->model_name());
+      response.set_error_message(answer.error().message);
+      response.mutable_infer_response()->set_id(slot->request.id());
+      response.mutable_infer_response()->set_model_name(slot->request.model_name());
     }
     // Nobody reads the tensors any more, while the answer may still wait for its turn.
-    slot->request.reset();
+    ModelInferRequest().Swap(&slot->request);
     slot->lease.reset();
+    write_message(response, slot->bytes);
     {
       const std::lock_guard lock(mutex_);
       slot->ready = true;
@@ -224,18 +224,18 @@ class StreamInfer final
       const bool write = !writing_ && !slots_.empty() && slots_.front()->ready;
       const bool read = !reading_ && !reads_done_ && !closing_ && slots_.size() < window_;
       if (!write && !read) break;
-      const ModelStreamInferResponse* response = nullptr;
+      const grpc::ByteBuffer* response = nullptr;
       if (write) {
         writing_ = true;
-        response = &slots_.front()->response;
+        response = &slots_.front()->bytes;
       }
       if (read) {
         reading_ = true;
-        incoming_ = std::make_unique<ModelInferRequest>();
+        incoming_.Clear();
       }
       lock.unlock();
       if (write) StartWrite(response);
-      if (read) StartRead(incoming_.get());
+      if (read) StartRead(&incoming_);
       lock.lock();
     }
     if ((reads_done_ || closing_) && slots_.empty()) {
@@ -248,13 +248,12 @@ class StreamInfer final
   }
 
   KserveService& service_;
-  grpc::CallbackServerContext& context_;
-  MessageBudget& budget_;
+  GrpcCall call_;
   const std::size_t window_;
   std::shared_ptr<StreamInfer> self_;  // until gRPC is done
   std::mutex mutex_;
-  // Guarded by mutex_, but for what incoming_ points to: gRPC writes it while reading_.
-  std::unique_ptr<ModelInferRequest> incoming_;
+  // Guarded by mutex_, but for incoming_ while reading_: gRPC writes it.
+  grpc::ByteBuffer incoming_;
   std::deque<std::shared_ptr<Slot>> slots_;  // in the order of the requests
   bool reading_ = false;
   bool writing_ = false;
@@ -265,14 +264,6 @@ class StreamInfer final
 };
 
 }  // namespace
-
-Result<MessageBudget::Lease> MessageBudget::take(const ModelInferRequest& request) {
-  const std::size_t bytes = request.ByteSizeLong();
-  const std::size_t before = used_.fetch_add(bytes);
-  Lease lease(*this, bytes);
-  if (before == 0 || before + bytes <= bytes_max_) return lease;
-  return Error{ErrorCode::kQueueFull, "too many bytes of requests in memory; try again later"};
-}
 
 bool OpenStreams::add(const std::shared_ptr<Lasting>& one) {
   const std::lock_guard lock(mutex_);
@@ -294,20 +285,15 @@ void OpenStreams::close_all() {
   }
 }
 
-grpc::ServerUnaryReactor* start_unary_infer(KserveService& service,
-                                            grpc::CallbackServerContext& context,
-                                            MessageBudget& budget,
-                                            const ModelInferRequest& request,
-                                            ModelInferResponse& response) {
-  auto reactor = std::make_unique<UnaryInfer>(context, response);
-  reactor->begin(service, budget, request);
-  return reactor.release();
+GrpcReactor* start_unary_infer(KserveService& service, GrpcCall call) {
+  const auto reactor = std::make_shared<UnaryInfer>(service, std::move(call));
+  reactor->begin();
+  return reactor.get();
 }
 
-grpc::ServerBidiReactor<ModelInferRequest, ModelStreamInferResponse>* start_stream_infer(
-    KserveService& service, grpc::CallbackServerContext& context, MessageBudget& budget,
-    OpenStreams& streams, int window) {
-  const auto reactor = std::make_shared<StreamInfer>(service, context, budget, window);
+GrpcReactor* start_stream_infer(KserveService& service, GrpcCall call, OpenStreams& streams,
+                                int window) {
+  const auto reactor = std::make_shared<StreamInfer>(service, std::move(call), window);
   reactor->begin(streams.add(reactor));
   return reactor.get();
 }

@@ -13,6 +13,8 @@
 #include <iterator>
 #include <utility>
 
+#include "core/log.h"
+#include "service/http/door_files.h"
 #include "service/kserve/grpc_health.h"
 #include "service/kserve/grpc_service.h"
 
@@ -25,8 +27,8 @@ Result<std::string> read_file(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-// "host:port" as gRPC has it.
-Result<std::string> target_of(const GrpcOptions& options) {
+// The address to listen on, as text.
+Result<std::string> address_of(const GrpcOptions& options) {
   boost::system::error_code ec;
   const auto address = boost::asio::ip::make_address(
       options.address == "localhost" ? "127.0.0.1" : options.address, ec);
@@ -41,9 +43,7 @@ Result<std::string> target_of(const GrpcOptions& options) {
                              "certificates",
                              options.address)};
   }
-  const std::string text = address.to_string();
-  return address.is_v6() ? fmt::format("[{}]:{}", text, options.port)
-                         : fmt::format("{}:{}", text, options.port);
+  return address.to_string();
 }
 
 Result<std::shared_ptr<grpc::ServerCredentials>> credentials_of(const TlsOptions& tls) {
@@ -59,21 +59,31 @@ Result<std::shared_ptr<grpc::ServerCredentials>> credentials_of(const TlsOptions
   return grpc::SslServerCredentials(options);
 }
 
+int milliseconds_of(std::chrono::milliseconds time) {
+  return static_cast<int>(std::min<std::int64_t>(time.count(), 0x7FFF'FFFF));
+}
+
 class RunningServer final : public GrpcServer {
  public:
-  RunningServer(const GrpcOptions& options, KserveService& service)
-      : options_(options), service_(options_, service, streams_), health_(service, streams_) {}
+  RunningServer(const GrpcOptions& options, KserveService& service, std::unique_ptr<GrpcDoor> door)
+      : options_(options),
+        files_(2 * options.connections_max),
+        door_(std::move(door)),
+        health_(service, streams_),
+        service_(options_, service, streams_, health_, *door_) {}
   ~RunningServer() override { drain(std::chrono::milliseconds(0)); }
 
-  Result<void> listen() {
-    const std::string target = SHOAL_TRY(target_of(options_));
+  Result<void> serve() {
     grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort(target, SHOAL_TRY(credentials_of(options_.tls)), &port);
-    // Two programs on one port would share its clients without a word.
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    using External = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+    auto acceptor = builder.experimental().AddExternalConnectionAcceptor(
+        External::FROM_FD, SHOAL_TRY(credentials_of(options_.tls)));
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options_.streams_per_connection);
     builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 << 10);
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                               milliseconds_of(options_.header_timeout));
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+                               milliseconds_of(options_.idle_timeout));
     // A client that is gone without a goodbye is noticed within a minute.
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
@@ -85,45 +95,56 @@ class RunningServer final : public GrpcServer {
     constexpr std::size_t kBuffersMin = std::size_t{64} << 20;
     builder.SetResourceQuota(
         grpc::ResourceQuota("shoal").Resize(std::max(options_.memory_max, kBuffersMin)));
-    builder.RegisterService(&service_);
-    builder.RegisterService(&health_);
+    builder.RegisterCallbackGenericService(&service_);
     server_ = builder.BuildAndStart();
-    if (!server_ || port == 0) {
-      return Error{ErrorCode::kUnavailable,
-                   fmt::format("gRPC: cannot listen on {}: the port is taken, or the certificate "
-                               "and key do not fit",
-                               target)};
+    if (!server_) {
+      return Error{ErrorCode::kUnavailable, "gRPC: cannot start: certificate and key do not fit"};
     }
-    port_ = static_cast<std::uint16_t>(port);
+    if (!files_.enough()) {
+      log(LogLevel::kWarn, "grpc", "connections_max {} needs more open files than this process is"
+          " allowed (ulimit -n): connections will be closed or refused before",
+          options_.connections_max);
+    }
+    door_->start(std::move(acceptor));
     return {};
   }
 
-  std::uint16_t port() const override { return port_; }
+  std::uint16_t port() const override { return door_->port(); }
+  std::size_t connections() const override { return door_->connections(); }
+  std::uint64_t connections_refused() const override { return door_->refused(); }
 
   void drain(std::chrono::milliseconds patience) override {
     if (!server_) return;
     health_.close();
+    door_->drain();
     streams_.close_all();
     server_->Shutdown(std::chrono::system_clock::now() + patience);
     server_->Wait();
+    door_->stop();
     server_.reset();
   }
 
  private:
   const GrpcOptions options_;
   OpenStreams streams_;
-  GrpcService service_;
+  const DoorFiles files_;  // a connection takes two: gRPC's and the door's
+  const std::unique_ptr<GrpcDoor> door_;
   GrpcHealth health_;
+  GrpcService service_;
   std::unique_ptr<grpc::Server> server_;
-  std::uint16_t port_ = 0;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<GrpcServer>> GrpcServer::create(const GrpcOptions& options,
                                                        KserveService& service) {
-  auto server = std::make_unique<RunningServer>(options, service);
-  SHOAL_TRY(server->listen());
+  const std::string address = SHOAL_TRY(address_of(options));
+  auto door = SHOAL_TRY(GrpcDoor::create(address, options.port,
+                                         {.connections_max = options.connections_max,
+                                          .connections_per_client = options.connections_per_client,
+                                          .stall_timeout = options.stall_timeout}));
+  auto server = std::make_unique<RunningServer>(options, service, std::move(door));
+  SHOAL_TRY(server->serve());
   return std::unique_ptr<GrpcServer>(std::move(server));
 }
 

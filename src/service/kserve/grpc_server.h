@@ -26,6 +26,12 @@ struct GrpcOptions {
   std::size_t memory_max = std::size_t{512} << 20;  // of requests that wait for their answers
   int streams_per_connection = 256;                 // calls in flight
   int stream_window = 32;  // requests of a ModelStreamInfer that wait for their answers
+  // As HttpOptions has them.
+  int connections_max = 1024;
+  int connections_per_client = 256;
+  std::chrono::milliseconds header_timeout{10'000};  // for TLS and the first frames of HTTP/2
+  std::chrono::milliseconds idle_timeout{75'000};    // without a call
+  std::chrono::milliseconds stall_timeout{10'000};   // in which a message has to move
 };
 
 // Serves from create() on, on gRPC's own threads.
@@ -44,6 +50,8 @@ class GrpcServer {
   // No new calls; streams end after their answers. Returns when every answer is sent, at the
   // latest after `patience`, when the rest is cancelled. Idempotent.
   virtual void drain(std::chrono::milliseconds patience) = 0;
+  [[nodiscard]] virtual std::size_t connections() const = 0;  // open now; any thread
+  [[nodiscard]] virtual std::uint64_t connections_refused() const = 0;
 };
 
 }  // namespace shoal

@@ -1,81 +1,61 @@
-// The rpcs of inference.GRPCInferenceService, each behind the check of the key.
+// The methods of inference.GRPCInferenceService and grpc.health.v1.Health, each behind the checks
+// of its caller. What is refused is refused before its message is read.
 #pragma once
 
-#include <functional>
+#include <map>
+#include <string>
 #include <string_view>
 
+#include "service/http/key_guard.h"
+#include "service/kserve/grpc_call.h"
+#include "service/kserve/grpc_health.h"
 #include "service/kserve/grpc_infer.h"
 #include "service/kserve/grpc_server.h"
-#include "service/kserve/inference.grpc.pb.h"
 
 namespace shoal {
 
-class GrpcService final : public inference::GRPCInferenceService::CallbackService {
+class GrpcService final : public grpc::CallbackGenericService {
  public:
   // All outlive it.
-  GrpcService(const GrpcOptions& options, KserveService& service, OpenStreams& streams)
-      : options_(options), service_(service), streams_(streams), budget_(options.memory_max) {}
+  GrpcService(const GrpcOptions& options, KserveService& service, OpenStreams& streams,
+              GrpcHealth& health, GrpcDoor& door);
 
-  using Context = grpc::CallbackServerContext;
-  using Reactor = grpc::ServerUnaryReactor;
-
-  Reactor* ServerLive(Context*, const inference::ServerLiveRequest*,
-                      inference::ServerLiveResponse*) override;
-  Reactor* ServerReady(Context*, const inference::ServerReadyRequest*,
-                       inference::ServerReadyResponse*) override;
-  Reactor* ModelReady(Context*, const inference::ModelReadyRequest*,
-                      inference::ModelReadyResponse*) override;
-  Reactor* ServerMetadata(Context*, const inference::ServerMetadataRequest*,
-                          inference::ServerMetadataResponse*) override;
-  Reactor* ModelMetadata(Context*, const inference::ModelMetadataRequest*,
-                         inference::ModelMetadataResponse*) override;
-  Reactor* ModelInfer(Context*, const inference::ModelInferRequest*,
-                      inference::ModelInferResponse*) override;
-  grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
-  ModelStreamInfer(Context*) override;
-  Reactor* ModelConfig(Context*, const inference::ModelConfigRequest*,
-                       inference::ModelConfigResponse*) override;
-  Reactor* ModelStatistics(Context*, const inference::ModelStatisticsRequest*,
-                           inference::ModelStatisticsResponse*) override;
-  Reactor* RepositoryIndex(Context*, const inference::RepositoryIndexRequest*,
-                           inference::RepositoryIndexResponse*) override;
-  Reactor* RepositoryModelLoad(Context*, const inference::RepositoryModelLoadRequest*,
-                               inference::RepositoryModelLoadResponse*) override;
-  Reactor* RepositoryModelUnload(Context*, const inference::RepositoryModelUnloadRequest*,
-                                 inference::RepositoryModelUnloadResponse*) override;
-  Reactor* SystemSharedMemoryStatus(Context*, const inference::SystemSharedMemoryStatusRequest*,
-                                    inference::SystemSharedMemoryStatusResponse*) override;
-  Reactor* SystemSharedMemoryRegister(Context*,
-                                      const inference::SystemSharedMemoryRegisterRequest*,
-                                      inference::SystemSharedMemoryRegisterResponse*) override;
-  Reactor* SystemSharedMemoryUnregister(Context*,
-                                        const inference::SystemSharedMemoryUnregisterRequest*,
-                                        inference::SystemSharedMemoryUnregisterResponse*) override;
-  Reactor* CudaSharedMemoryStatus(Context*, const inference::CudaSharedMemoryStatusRequest*,
-                                  inference::CudaSharedMemoryStatusResponse*) override;
-  Reactor* CudaSharedMemoryRegister(Context*, const inference::CudaSharedMemoryRegisterRequest*,
-                                    inference::CudaSharedMemoryRegisterResponse*) override;
-  Reactor* CudaSharedMemoryUnregister(Context*,
-                                      const inference::CudaSharedMemoryUnregisterRequest*,
-                                      inference::CudaSharedMemoryUnregisterResponse*) override;
-  Reactor* TraceSetting(Context*, const inference::TraceSettingRequest*,
-                        inference::TraceSettingResponse*) override;
-  Reactor* LogSettings(Context*, const inference::LogSettingsRequest*,
-                       inference::LogSettingsResponse*) override;
+  grpc::ServerGenericBidiReactor* CreateReactor(
+      grpc::GenericCallbackServerContext* context) override;
 
  private:
-  [[nodiscard]] bool allowed(const Context& context) const;
-  // Checks the key, then finishes with what `make` returns.
-  template <typename Make>
-  Reactor* answer(Context* context, Make make) const;
+  enum class Access : std::uint8_t { kKey, kOpen };  // kOpen: without a key too
+  struct Method {
+    Access access = Access::kKey;
+    std::size_t message_max = 0;
+    std::function<GrpcReactor*(GrpcCall)> start;
+  };
+
+  // `function` is grpc::Status(const Request&, Response&).
+  template <typename Request, typename Response, typename Function>
+  void add(std::string_view name, Function function, Access access = Access::kKey);
   // The same on the thread for loading.
-  template <typename Make>
-  Reactor* answer_later(Context* context, Make make);
+  template <typename Request, typename Response, typename Function>
+  void add_later(std::string_view name, Function function);
+  template <typename Request, typename Response>
+  void add_unsupported(std::string_view name);
+  void add_health();
+  void add_description();
+  void add_repository();
+  void add_settings();
+  void add_shared_memory();
+  // Why the caller may not call; `open` says whether the call is one without a key.
+  [[nodiscard]] grpc::Status check(const grpc::CallbackServerContext& context, GrpcLink& link,
+                                   Access access, bool& open, Duration& delay);
 
   const GrpcOptions& options_;
   KserveService& service_;
   OpenStreams& streams_;
-  MessageBudget budget_;
+  GrpcHealth& health_;
+  GrpcDoor& door_;
+  GrpcLoad load_;
+  KeyGuard guard_{"grpc"};
+  std::map<std::string, Method, std::less<>> methods_;  // by path
 };
 
 }  // namespace shoal

@@ -15,6 +15,7 @@
 #include "service/kserve/infer.h"
 #include "service/kserve/infer_reader.h"
 #include "service/kserve/infer_writer.h"
+#include "service/kserve/model_control.h"
 #include "service/rest/rest_answer.h"
 
 namespace shoal {
@@ -24,7 +25,7 @@ using Exchange = std::shared_ptr<HttpExchange>;
 
 // Requests that take longer to read than this many bytes of JSON or of all do not hold up a thread
 // of the server.
-constexpr std::size_t kJsonInline = std::size_t{64} << 10;
+constexpr std::size_t kJsonInline = std::size_t{8} << 10;
 constexpr std::size_t kBodyInline = std::size_t{1} << 20;
 
 HttpResponse json_response(std::string body) {
@@ -112,13 +113,13 @@ HttpHandler infer(KserveService& service) {
 void add_health(HttpRouter& router, KserveService& service) {
   router.add("GET", "/v2/health/live", answer_with(service, [](const auto&, const auto&) {
     return Result<std::string>(R"({"live":true})");
-  }));
+  }), RouteAccess::kOpen);
   router.add("GET", "/v2/health/ready", [&service](const Exchange& exchange) {
     const bool ready = service.models().all_ready();
     HttpResponse response = json_response(ready ? R"({"ready":true})" : R"({"ready":false})");
     response.status = ready ? 200 : 503;
     exchange->respond(std::move(response));
-  });
+  }, RouteAccess::kOpen);
   router.add("GET", "/v2", answer_with(service, [](const KserveService& s, const auto&) {
     return Result<std::string>(server_metadata_json(s));
   }));
@@ -168,20 +169,26 @@ Result<std::string> repository_index(const KserveService& service, const HttpExc
 
 Result<std::string> load(const KserveService& service, const HttpExchange& exchange) {
   const Parameters parameters = SHOAL_TRY(read_load_request(exchange.request().body));
-  SHOAL_TRY(load_model(service, exchange.path_part("model"), parameters));
+  SHOAL_TRY(load_model(service, exchange.path_part("model"), parameters,
+                       exchange.request().client));
   return std::string("{}");
 }
 
 Result<std::string> unload(const KserveService& service, const HttpExchange& exchange) {
   SHOAL_TRY(read_load_request(exchange.request().body));
-  SHOAL_TRY(unload_model(service, exchange.path_part("model")));
+  SHOAL_TRY(unload_model(service, exchange.path_part("model"), exchange.request().client));
   return std::string("{}");
 }
 
 void add_repository(HttpRouter& router, KserveService& service) {
   router.add("POST", "/v2/repository/index", answer_with(service, repository_index));
-  router.add("POST", "/v2/repository/models/{model}/load", answer_later(service, load));
-  router.add("POST", "/v2/repository/models/{model}/unload", answer_later(service, unload));
+  const auto control = [&](Result<std::string> (*make)(const KserveService&,
+                                                       const HttpExchange&)) -> HttpHandler {
+    if (service.options().model_control) return answer_later(service, make);
+    return [](const Exchange& exchange) { exchange->respond(http_error(403, kNoModelControl)); };
+  };
+  router.add("POST", "/v2/repository/models/{model}/load", control(load));
+  router.add("POST", "/v2/repository/models/{model}/unload", control(unload));
 }
 
 // "" for the whole service; else the entry has to exist.

@@ -290,7 +290,8 @@ TEST_F(HttpRoutesTest, ClientsMayBeKeptFromLoading) {
                                      .trace = {}, .log = {}}};
   router = {};
   add_kserve_routes(router, closed);
-  EXPECT_EQ(ask("POST", "/v2/repository/models/net/load").status, 501);
+  EXPECT_EQ(ask("POST", "/v2/repository/models/net/load").status, 403);
+  EXPECT_EQ(ask("POST", "/v2/repository/models/net/unload").status, 403);
   EXPECT_EQ(ask("GET", "/v2/trace/setting").status, 501);
   EXPECT_EQ(ask("GET", "/v2/logging").status, 501);
   EXPECT_EQ(document("GET", "/v2").at("extensions").as_array().size(), 5U);

@@ -13,15 +13,18 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kBodyMax = std::size_t{4} << 20;
+constexpr std::size_t kSettingsMax = std::size_t{16} << 10;  // read on a thread of the server
+constexpr std::size_t kLoadMax = std::size_t{4} << 20;       // with a whole configuration
 
 Error invalid(std::string message) {
   return Error{ErrorCode::kInvalidArgument, std::move(message)};
 }
 
-Result<json::object> read_object(std::string_view body) {
+Result<json::object> read_object(std::string_view body, std::size_t most) {
   if (body.empty()) return json::object();
-  if (body.size() > kBodyMax) return invalid(fmt::format("a body of {} bytes", body.size()));
+  if (body.size() > most) {
+    return invalid(fmt::format("a body of {} bytes, at most {} here", body.size(), most));
+  }
   json::parse_options options;
   options.max_depth = 32;
   try {
@@ -47,7 +50,7 @@ Result<std::string> setting_text(std::string_view name, const json::value& value
 }  // namespace
 
 Result<bool> read_index_request(std::string_view body) {
-  const json::object request = SHOAL_TRY(read_object(body));
+  const json::object request = SHOAL_TRY(read_object(body, kSettingsMax));
   const json::value* ready = request.if_contains("ready");
   if (ready == nullptr || ready->is_null()) return false;
   if (!ready->is_bool()) return invalid("ready: expected true or false");
@@ -55,7 +58,7 @@ Result<bool> read_index_request(std::string_view body) {
 }
 
 Result<Parameters> read_load_request(std::string_view body) {
-  const json::object request = SHOAL_TRY(read_object(body));
+  const json::object request = SHOAL_TRY(read_object(body, kLoadMax));
   Parameters parameters;
   const json::value* given = request.if_contains("parameters");
   if (given == nullptr || given->is_null()) return parameters;
@@ -77,7 +80,7 @@ Result<Parameters> read_load_request(std::string_view body) {
 }
 
 Result<TraceValues> read_trace_request(std::string_view body) {
-  const json::object request = SHOAL_TRY(read_object(body));
+  const json::object request = SHOAL_TRY(read_object(body, kSettingsMax));
   TraceValues changes;
   for (const auto& [key, value] : request) {
     std::vector<std::string>& values = changes[std::string(key.data(), key.size())];
@@ -94,7 +97,7 @@ Result<TraceValues> read_trace_request(std::string_view body) {
 }
 
 Result<LogSettings> read_log_request(std::string_view body) {
-  const json::object request = SHOAL_TRY(read_object(body));
+  const json::object request = SHOAL_TRY(read_object(body, kSettingsMax));
   LogSettings changes;
   for (const auto& [key, value] : request) {
     const std::string name(key.data(), key.size());

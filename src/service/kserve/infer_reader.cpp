@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <new>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -46,15 +47,16 @@ struct Document {
 };
 
 constexpr std::size_t kTensorsMax = 1024;
+constexpr std::size_t kKeysMax = 64;  // of an object; five have a meaning
 constexpr std::size_t kAxesRead = 64;  // the shape's own check says what is too many
 
 // Receives the parser's events. A method that returns false stops the parser; `failure` says why.
 class Handler {
  public:
   using error_code = boost::json::error_code;
-  static constexpr std::size_t max_object_size = 4096;
+  static constexpr std::size_t max_object_size = 256;  // parameters have names of their own
   static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
-  static constexpr std::size_t max_key_size = 4096;
+  static constexpr std::size_t max_key_size = 1024;
   static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
 
   Document document;
@@ -75,6 +77,7 @@ class Handler {
     key_ = std::exchange(key_part_, {});
     if (where() == Where::kSkip || where() == Where::kParameters) return true;
     auto& seen = stack_.back().seen;
+    if (seen.size() == kKeysMax) return fail(ec, fmt::format("more than {} keys", kKeysMax));
     for (const std::string& other : seen) {
       if (other == key_) return fail(ec, fmt::format("the key {} stands twice", key_));
     }
@@ -395,12 +398,13 @@ Result<InferCall> read_body(std::string_view body, std::optional<std::size_t> js
   if (!document.has_inputs) return invalid("no inputs");
   call.id = std::move(document.id);
   SHOAL_TRY(take_request_parameters(call, document.parameters));
-  for (ReadInput& input : document.inputs) {
-    for (const InputTensor& other : call.inputs) {
-      if (other.name == input.name) {
-        return invalid(fmt::format("input {} stands twice", input.name));
-      }
+  std::unordered_set<std::string_view> names;
+  for (const ReadInput& input : document.inputs) {
+    if (!names.insert(input.name).second) {
+      return invalid(fmt::format("input {} stands twice", input.name.substr(0, 100)));
     }
+  }
+  for (ReadInput& input : document.inputs) {
     call.inputs.push_back(SHOAL_TRY(make_input(std::move(input), json_length.has_value(), rest)));
   }
   if (!rest.empty()) {

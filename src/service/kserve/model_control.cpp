@@ -28,8 +28,7 @@ std::string registry_name(const ModelAccess& models, std::string_view name) {
 
 Result<void> check_control(const KserveService& service, std::string_view name) {
   if (!service.options().model_control) {
-    return Error{ErrorCode::kUnsupported,
-                 "models cannot be loaded or unloaded by clients of this service"};
+    return Error{ErrorCode::kUnsupported, std::string(kNoModelControl)};
   }
   if (!is_model_name(name)) {
     return Error{ErrorCode::kNotFound, "there is no model of that name: it is not a model's name"};
@@ -76,7 +75,7 @@ std::vector<IndexLine> model_index(const KserveService& service, bool ready) {
 }
 
 Result<void> load_model(const KserveService& service, std::string_view name,
-                        const Parameters& parameters) {
+                        const Parameters& parameters, std::string_view by) {
   SHOAL_TRY(check_control(service, name));
   const std::string model = registry_name(service.models(), name);
   const ParameterValue* config = nullptr;
@@ -91,7 +90,11 @@ Result<void> load_model(const KserveService& service, std::string_view name,
                    fmt::format("unknown parameter \"{}\"; load takes config", key.substr(0, 100))};
     }
   }
-  if (config == nullptr) return service.models().load(model);
+  if (config == nullptr) {
+    SHOAL_TRY(service.models().load(model));
+    log(LogLevel::kWarn, "repository", "{}: loaded, as {} asked", model, by);
+    return {};
+  }
   const auto* text = std::get_if<std::string>(config);
   if (text == nullptr) return Error{ErrorCode::kInvalidArgument, "config: expected JSON as text"};
   ReadConfig read = SHOAL_TRY(read_config_json(*text));
@@ -100,12 +103,19 @@ Result<void> load_model(const KserveService& service, std::string_view name,
   for (const std::string& note : read.notes) {
     log(LogLevel::kWarn, "repository", "{}: config of the load request: {}", model, note);
   }
-  return service.models().load_changed(model, options);
+  SHOAL_TRY(service.models().load_changed(model, options));
+  log(LogLevel::kWarn, "repository", "{}: loaded with a changed configuration, as {} asked", model,
+      by);
+  return {};
 }
 
-Result<void> unload_model(const KserveService& service, std::string_view name) {
+Result<void> unload_model(const KserveService& service, std::string_view name,
+                          std::string_view by) {
   SHOAL_TRY(check_control(service, name));
-  return service.models().unload(registry_name(service.models(), name));
+  const std::string model = registry_name(service.models(), name);
+  SHOAL_TRY(service.models().unload(model));
+  log(LogLevel::kWarn, "repository", "{}: unloaded, as {} asked", model, by);
+  return {};
 }
 
 }  // namespace shoal

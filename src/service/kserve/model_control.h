@@ -12,6 +12,9 @@
 
 namespace shoal {
 
+inline constexpr std::string_view kNoModelControl =
+    "models cannot be loaded or unloaded by clients of this service (service.model_control)";
+
 struct IndexLine {
   std::string name;
   std::string version;
@@ -28,11 +31,14 @@ struct IndexLine {
 // Errors   unsupported: control is off, files in the request ("file:..."); not_found;
 //          invalid_argument; those of loading.
 // Cost     seconds. The model that was there answers meanwhile.
+//
+// `by` is who asks, for the log.
 [[nodiscard]] Result<void> load_model(const KserveService& service, std::string_view name,
-                                      const Parameters& parameters);
+                                      const Parameters& parameters, std::string_view by);
 
 // Answers what the model accepted, then returns. "unload_dependents" changes nothing, as no model
 // depends on another.
-[[nodiscard]] Result<void> unload_model(const KserveService& service, std::string_view name);
+[[nodiscard]] Result<void> unload_model(const KserveService& service, std::string_view name,
+                                        std::string_view by);
 
 }  // namespace shoal

@@ -37,7 +37,7 @@ class PageTest : public ::testing::Test {
   }
   ClientAnswer get(const std::string& path, const std::string& headers = "") {
     RawClient client(server_->port());
-    client.send("GET " + path + " HTTP/1.1\r\nHost: t\r\n" + headers + "\r\n");
+    client.send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n");
     return client.answer();
   }
 

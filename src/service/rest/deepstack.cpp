@@ -9,6 +9,7 @@
 
 #include "core/json_text.h"
 #include "pipeline/answer_text.h"
+#include "service/http/api_keys.h"
 #include "service/rest/multipart.h"
 #include "service/rest/rest_answer.h"
 
@@ -50,7 +51,9 @@ Result<DeepStackRequest> read_deepstack(const HttpRequest& request,
   const auto parts = SHOAL_TRY(parse_form(request.body, boundary, {.parts_max = 32}));
   DeepStackRequest result;
   const FormPart* key = field(parts, "api_key");
-  if (options.check_key && !options.check_key(key == nullptr ? "" : key->body)) {
+  const std::string_view shown =
+      presented_key(request.header("authorization"), request.header("x-api-key"));
+  if (options.check_key && !options.check_key(key == nullptr ? shown : key->body)) {
     result.key_refused = true;
     return result;
   }

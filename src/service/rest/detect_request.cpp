@@ -12,7 +12,9 @@ namespace shoal {
 namespace {
 
 constexpr std::size_t kNameMax = 255;          // bytes, as of file names
-constexpr std::size_t kQuick = std::size_t{1} << 18;  // bytes read at once: about 0.1 ms
+// Bytes that are read at once, in about 0.1 ms.
+constexpr std::size_t kQuickForm = std::size_t{1} << 18;
+constexpr std::size_t kQuickJson = std::size_t{1} << 13;
 constexpr std::size_t kFieldsBeside = 16;      // parts of a form that are no pictures
 
 enum class Kind { kPicture, kForm, kJson, kOther };
@@ -96,7 +98,9 @@ std::string shown_name(std::string_view name) {
 }
 
 bool is_long_to_read(const HttpRequest& request) {
-  return request.body.size() > kQuick && kind_of(request) != Kind::kPicture;
+  const Kind kind = kind_of(request);
+  if (kind == Kind::kPicture) return false;
+  return request.body.size() > (kind == Kind::kJson ? kQuickJson : kQuickForm);
 }
 
 Result<DetectRequest> read_detect_request(const HttpRequest& request, std::size_t pictures_max) {

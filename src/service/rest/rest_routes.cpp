@@ -220,18 +220,20 @@ void add_rest_routes(HttpRouter& router, RestOptions options) {
     router.add("POST", path, [door](const Exchange& exchange) { door->detect(exchange); });
   }
   for (const char* path : {"/v1/vision/detection", "/v1/vision/custom/{model}"}) {
-    router.add("POST", path, [door](const Exchange& exchange) { door->deepstack(exchange); });
+    router.add("POST", path, [door](const Exchange& exchange) { door->deepstack(exchange); },
+               RouteAccess::kKeyInBody);
   }
   router.add("GET", "/v1/models", [door](const Exchange& exchange) { door->models(exchange); });
-  router.add("GET", "/healthz", [door](const Exchange& exchange) { door->health(exchange); });
+  router.add("GET", "/healthz", [door](const Exchange& exchange) { door->health(exchange); },
+             RouteAccess::kOpen);
   router.add("GET", page_path, [](const Exchange& exchange) { exchange->respond(page()); },
              RouteAccess::kOpen);
   router.add("GET", "/openapi.json", [](const Exchange& exchange) {
     exchange->respond(of_file(openapi_json(), "application/json"));
-  });
+  }, RouteAccess::kOpen);
   router.add("GET", "/example.jpg", [](const Exchange& exchange) {
     exchange->respond(of_file(example_board(), "image/jpeg"));
-  });
+  }, RouteAccess::kOpen);
 }
 
 }  // namespace shoal
