@@ -59,7 +59,7 @@ class FileResponse : public ::testing::Test {
     });
     HttpOptions options;
     options.port = 0;
-    options.host_names = {"test"};  // as get() has it
+    options.host_names = {"x"};  // as requests here have it
     options.stall_timeout = std::chrono::milliseconds(400);
     server = *HttpServer::create(options, std::move(router));
     server->start();

@@ -84,7 +84,7 @@ class Stream : public ::testing::Test {
     router.add("GET", "/hello", [](const auto& e) { e->respond(text_answer("hello")); });
     HttpOptions options;
     options.port = 0;
-    options.host_names = {"test"};  // as get() has it
+    options.host_names = {"test"};  // as requests here have it
     options.stall_timeout = stall_timeout;
     server = *HttpServer::create(options, std::move(router));
     server->start();
@@ -155,7 +155,7 @@ TEST_F(Stream, AFailureCutsTheConnection) {
 
 TEST_F(Stream, HeadHasNoBodyAndTheConnectionGoesOn) {
   RawClient client(server->port());
-  client.send("HEAD /stream HTTP/1.1\r\nHost: x\r\n\r\n" + get("/hello"));
+  client.send("HEAD /stream HTTP/1.1\r\nHost: test\r\n\r\n" + get("/hello"));
   EXPECT_EQ(client.answer(true).status, 200);
   EXPECT_EQ(client.answer().body, "hello");
   EXPECT_EQ(body->taken, 0);
