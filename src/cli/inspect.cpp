@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "cli/display_text.h"
 #include "cli/model_arguments.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
@@ -39,10 +40,27 @@ std::string input_text(const InputDescription& input) {
                      input.placement == Placement::kCentred ? "centred" : "top left");
 }
 
+// A name as a literal would show it: one line, whatever is in it.
+std::string escaped(const std::string& name) {
+  std::string text;
+  for (const char c : name) {
+    if (c == '\n') {
+      text += "\\n";
+    } else if (c == '\t') {
+      text += "\\t";
+    } else if (c == '\r') {
+      text += "\\r";
+    } else {
+      text.push_back(c);
+    }
+  }
+  return printable(text);
+}
+
 std::string names_text(const ModelDescription& model) {
   std::string text;
   for (std::size_t i = 0; i < model.class_names.size() && i < 6; ++i) {
-    text += (i == 0 ? "" : ", ") + model.class_names[i];
+    text += (i == 0 ? "" : ", ") + escaped(model.class_names[i]);
   }
   if (model.class_names.size() > 6) text += ", ...";
   return model.names_known ? text : text + "  (not in the file)";
@@ -71,6 +89,7 @@ void print_text(const ModelInspection& inspection) {
                              static_cast<double>(inspection.weight_bytes) / kMiB,
                              static_cast<double>(inspection.activation_bytes) / kMiB,
                              static_cast<double>(inspection.io_bytes) / kMiB));
+  for (const std::string& warning : model.warnings) line("warning", printable(warning));
   for (const Refusal& refusal : inspection.refusals) {
     line("refused", fmt::format("{}: {}", refusal.what, refusal.why));
   }
@@ -108,6 +127,7 @@ boost::json::object to_json(const ModelInspection& inspection) {
           {"classes", model.head.class_count},
           {"names", names},
           {"names_known", model.names_known},
+          {"warnings", boost::json::array(model.warnings.begin(), model.warnings.end())},
           {"dynamic_batch", model.dynamic_batch},
           {"baked_batch", model.baked_batch},
           {"parameters", model.parameter_count},

@@ -6,8 +6,11 @@
 #include <openvino/core/version.hpp>
 
 #include <array>
+#include <mutex>
+#include <set>
 #include <string_view>
 
+#include "core/log.h"
 #include "core/suggest.h"
 #include "engine/openvino/import.h"
 #include "engine/openvino/inspect.h"
@@ -27,13 +30,26 @@ Result<void> check_name(const std::string& name) {
   return {};
 }
 
+// A model is loaded several times where batches or precisions are compared; one word is enough.
+void warn_once(const ModelDescription& model) {
+  static std::mutex mutex;
+  static std::set<std::string> said;
+  const std::lock_guard lock(mutex);
+  for (const std::string& warning : model.warnings) {
+    const std::string line = fmt::format("{}: {}", model.path, warning);
+    if (said.insert(line).second) log(LogLevel::kWarn, "model", "{}", line);
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>> load_engine(const ModelSource& source,
                                             const EngineOptions& options) {
   SHOAL_TRY(check_name(options.name));
   ImportedModel model = SHOAL_TRY(import_model(source, options.family, options.class_names));
-  return load_openvino_engine(std::move(model), options);
+  auto engine = SHOAL_TRY(load_openvino_engine(std::move(model), options));
+  if (!options.raw) warn_once(engine->model());
+  return engine;
 }
 
 Result<ModelInspection> inspect_model(const ModelSource& source, const EngineOptions& options) {

@@ -204,6 +204,19 @@ std::optional<FamilyMatch> fit_pairs(const FamilyRow& row, const GraphFacts& fac
   return match;
 }
 
+// Undecoded maps that some exporters leave beside the decoded tensor: v5's [3, h, w, 5+C], v8's
+// [4 * bins + C, h, w] of one of its strides. Masks and keypoints are other shapes.
+bool is_raw_map(const Shape& shape, const FamilyMatch& match, Size size) {
+  if (shape.rank == 4) return true;
+  const std::int64_t box_values = shape.rank == 3 ? shape[0] - match.head.class_count : 0;
+  if (box_values < 4 || box_values % 4 != 0) return false;
+  const auto same_grid = [&](int stride) {
+    return shape[1] == (size.height + stride - 1) / stride &&
+           shape[2] == (size.width + stride - 1) / stride;
+  };
+  return std::any_of(match.head.strides.begin(), match.head.strides.end(), same_grid);
+}
+
 std::optional<FamilyMatch> fit(const FamilyRow& row, const GraphFacts& facts) {
   if (row.layout == kPairs) return fit_pairs(row, facts);
   std::optional<FamilyMatch> found;
@@ -216,11 +229,15 @@ std::optional<FamilyMatch> fit(const FamilyRow& row, const GraphFacts& facts) {
       case kRankedDetections: match = fit_ranked(row, facts, i); break;
       case kPairs: break;
     }
-    // Beside it only undecoded maps of v5 [3, h, w, 5+C] are expected; masks or keypoints mean
-    // that this is not a plain detector.
-    if (!match && facts.outputs[i].shape.rank != 4) return std::nullopt;
     if (match && found) return std::nullopt;
     if (match) found = std::move(match);
+  }
+  // Masks or keypoints beside it mean that this is not a plain detector.
+  for (std::size_t i = 0; found && i < facts.outputs.size(); ++i) {
+    if (static_cast<int>(i) != found->outputs.front() &&
+        !is_raw_map(facts.outputs[i].shape, *found, facts.size)) {
+      return std::nullopt;
+    }
   }
   return found;
 }

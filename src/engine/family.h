@@ -21,6 +21,7 @@ namespace shoal {
 struct OutputFacts {
   std::string name;
   Shape shape;                   // of one picture: no batch axis
+  std::string whole;             // with it, for people: "[1, 84, 8400]"
   bool ends_in_sigmoid = false;  // behind nothing but moves and reshapes
 };
 

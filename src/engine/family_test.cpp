@@ -4,14 +4,13 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/class_names.h"
 
 namespace shoal {
 namespace {
 
 OutputFacts output(std::string name, std::int64_t first, std::int64_t second,
                    bool sigmoid = false) {
-  return {std::move(name), Shape{.dims = {first, second}, .rank = 2}, sigmoid};
+  return {std::move(name), Shape{.dims = {first, second}, .rank = 2}, "", sigmoid};
 }
 
 GraphFacts facts(Size size, std::vector<OutputFacts> outputs) {
@@ -83,8 +82,21 @@ TEST(FamilyTest, ScoresOfEightyClassesAreNotTakenForTwentyBins) {
 
 TEST(FamilyTest, MasksBesideTheBoxesAreNotAPlainDetector) {
   GraphFacts segmenter = facts({640, 640}, {output("o", 116, 8400)});
-  segmenter.outputs.push_back({"proto", Shape{.dims = {32, 160, 160}, .rank = 3}, false});
+  segmenter.outputs.push_back({"proto", Shape{.dims = {32, 160, 160}, .rank = 3}, "", false});
   EXPECT_TRUE(fitting_families(segmenter, "").empty());
+}
+
+TEST(FamilyTest, UndecodedMapsBesideTheBoxesArePassedOver) {
+  GraphFacts detector = facts({640, 640}, {output("o", 7, 8400)});
+  for (const std::int64_t side : {80, 40, 20}) {
+    detector.outputs.push_back(
+        {"raw", Shape{.dims = {67, side, side}, .rank = 3}, "", false});
+  }
+  const auto matches = fitting_families(detector, "");
+  ASSERT_EQ(matches.size(), 1U);
+  EXPECT_EQ(matches[0].row->name, "yolov8");
+  detector.outputs.back().shape.dims = {65, 20, 20};  // 62 are no four sides of bins
+  EXPECT_TRUE(fitting_families(detector, "").empty());
 }
 
 TEST(FamilyTest, KnownClassCountExcludesRows) {
@@ -98,29 +110,6 @@ TEST(FamilyTest, UnknownNamesGetASuggestion) {
   const auto wrong = check_family_name("yolov9x");
   ASSERT_FALSE(wrong.has_value());
   EXPECT_NE(wrong.error().message.find("did you mean 'yolov9'"), std::string::npos);
-}
-
-TEST(ClassNamesTest, ReadsPythonAndJsonLiterals) {
-  const auto keyed = parse_class_names(R"({1: "don't", 0: 'a, b', 2: 'it\'s'})");
-  ASSERT_TRUE(keyed.has_value()) << keyed.error().message;
-  EXPECT_EQ(*keyed, (std::vector<std::string>{"a, b", "don't", "it's"}));
-  EXPECT_EQ(*parse_class_names(R"(["x", "y"])"), (std::vector<std::string>{"x", "y"}));
-  EXPECT_EQ(*parse_class_names(R"({"0": "x"})"), (std::vector<std::string>{"x"}));
-}
-
-TEST(ClassNamesTest, RefusesDamageWithAPlace) {
-  for (const char* text : {"", "{", "{0: 'a'", "{0: 'a' 1: 'b'}", "{0: 'a', 2: 'c'}", "['a'] x",
-                           "{99999999999: 'a'}", "{0: a}", "['a"}) {
-    const auto names = parse_class_names(text);
-    ASSERT_FALSE(names.has_value()) << text;
-    EXPECT_EQ(names.error().code, ErrorCode::kCorruptInput);
-  }
-}
-
-TEST(ClassNamesTest, CocoHasEightyNames) {
-  EXPECT_EQ(coco_names().size(), 80U);
-  EXPECT_EQ(coco_names()[5], "bus");
-  EXPECT_EQ(coco_names()[79], "toothbrush");
 }
 
 }  // namespace

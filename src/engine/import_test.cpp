@@ -121,7 +121,7 @@ TEST(ImportTest, WhereTwoRowsFitTheUserIsAsked) {
 
 TEST(ImportTest, RefusesWhatIsNoDetector) {
   expect_error(inspect(tiny("classifier.onnx")), ErrorCode::kUnsupported,
-               {"classifier.onnx", "not a detector", "logits [1000]", "expected"});
+               {"classifier.onnx", "not a detector", "logits [1, 1000]", "expected"});
   expect_error(inspect(tiny("two_inputs.onnx")), ErrorCode::kUnsupported, {"2 inputs"});
   expect_error(inspect(tiny("segmentation.onnx")), ErrorCode::kUnsupported, {"'segment'"});
   expect_error(inspect(tiny("unknown_operator.onnx")), ErrorCode::kUnsupported,

@@ -43,6 +43,7 @@ struct ModelDescription {
   HeadDescription head;
   std::vector<std::string> class_names;    // class_count entries; "class 7" where unknown
   bool names_known = false;                // the names came from the file, a sidecar or data.yaml
+  std::vector<std::string> warnings;       // what is a guess or odd, and what settles it
   bool dynamic_batch = false;              // the graph accepts any batch as it is
   std::int64_t baked_batch = 0;            // the batch baked into the graph; 0 where dynamic
   int stride_max = 32;                     // bucket sides must be multiples of it

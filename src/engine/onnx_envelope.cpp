@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -39,6 +41,51 @@ std::optional<std::uint64_t> read_varint(std::span<const std::byte> bytes, std::
   return std::nullopt;
 }
 
+// What a file is that is no ONNX model but often stands in its place; "" where nothing is known.
+std::string_view other_kind(std::span<const std::byte> bytes) {
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()),
+                        std::min<std::size_t>(bytes.size(), 512));
+  if (text.starts_with("PK\x03\x04")) {
+    return text.find(".pkl") != text.npos || text.find("/data") != text.npos
+               ? "a PyTorch checkpoint (.pt); export it: yolo export model=FILE.pt format=onnx"
+               : "a ZIP archive; unpack it first";
+  }
+  if (text.starts_with("\x80\x02") || text.starts_with("\x80\x04")) {
+    return "a Python pickle, as older PyTorch checkpoints (.pt) are; export it as ONNX";
+  }
+  if (text.starts_with("\x1f\x8b")) return "compressed with gzip; unpack it first";
+  if (text.starts_with("\x89HDF")) return "an HDF5 file, as Keras writes; export it as ONNX";
+  if (text.size() > 8 && text.substr(4, 4) == "TFL3") {
+    return "a TensorFlow Lite model; export the network as ONNX instead";
+  }
+  if (text.starts_with("ftrt") || text.starts_with("ptrt")) {
+    return "a TensorRT engine, which runs on one kind of GPU only; use the ONNX file that it was "
+           "built from";
+  }
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte order mark
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0) {
+    text.remove_prefix(1);
+  }
+  std::string lower(text.substr(0, 32));
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const auto begins = [&](std::string_view with) { return lower.starts_with(with); };
+  if (begins("version https://git-lfs")) {
+    return "a Git LFS pointer, not the file that it points to; fetch that with: git lfs pull";
+  }
+  if (begins("<!doctype html") || begins("<html") || begins("<head") || begins("<!--")) {
+    return "a web page (HTML), not a model; what was downloaded is the page about the file, or an "
+           "error";
+  }
+  if (begins("<?xml") && text.find("Error") != text.npos) {
+    return "an error message of a download (XML), not a model";
+  }
+  if (begins("<?xml") || begins("<net")) {
+    return "XML; an OpenVINO model's file has to be called .xml, with its .bin beside it";
+  }
+  if (begins("{")) return "JSON, not a model; a download may have failed";
+  return {};
+}
+
 Error corrupt(const std::string& name, std::string_view what) {
   return {ErrorCode::kCorruptInput, fmt::format("{}: {}", name, what)};
 }
@@ -48,6 +95,9 @@ Error corrupt(const std::string& name, std::string_view what) {
 Result<void> check_onnx_envelope(std::span<const std::byte> bytes, const std::string& name) {
   constexpr std::string_view kNotOnnx = "not an ONNX file: its bytes are no ONNX protobuf";
   if (bytes.empty()) return corrupt(name, "the file is empty; expected an ONNX model");
+  if (const std::string_view kind = other_kind(bytes); !kind.empty()) {
+    return corrupt(name, fmt::format("not an ONNX file: it is {}", kind));
+  }
   bool has_graph = false;
   std::size_t at = 0;
   while (at < bytes.size()) {

@@ -14,10 +14,10 @@
 namespace shoal {
 namespace {
 
-constexpr std::array<std::string_view, 13> kKeys = {
+constexpr std::array<std::string_view, 15> kKeys = {
     "family",  "names", "mean",        "std",         "scale",             "color_order",
     "placement", "strides", "bins", "class_count", "cell_offset", "scores_are_logits",
-    "upscale"};
+    "upscale", "boxes", "boxes_are_shares"};
 
 class KeyReader {
  public:
@@ -98,6 +98,23 @@ Result<void> read_words(const KeyReader& reader, Sidecar& sidecar) {
   return {};
 }
 
+Result<void> read_box_form(const KeyReader& reader, Sidecar& sidecar) {
+  constexpr std::string_view kForms = "\"xywh\", \"xyxy\" or \"ltwh\"";
+  std::optional<std::string> form;
+  SHOAL_TRY(reader.value("boxes", kForms, form));
+  if (!form) return {};
+  if (*form == "xywh") {
+    sidecar.boxes = BoxForm::kXywh;
+  } else if (*form == "xyxy") {
+    sidecar.boxes = BoxForm::kXyxy;
+  } else if (*form == "ltwh") {
+    sidecar.boxes = BoxForm::kLtwh;
+  } else {
+    return reader.wrong("boxes", kForms);
+  }
+  return {};
+}
+
 Result<void> check_ranges(const KeyReader& reader, const Sidecar& sidecar) {
   for (std::size_t i = 0; i < sidecar.strides.size(); ++i) {
     const bool ascending = i == 0 || sidecar.strides[i] > sidecar.strides[i - 1];
@@ -149,6 +166,8 @@ Result<Sidecar> read_table(const toml::table& table, const std::string& path) {
   SHOAL_TRY(reader.value("cell_offset", "a number", sidecar.cell_offset));
   SHOAL_TRY(reader.value("scores_are_logits", "true or false", sidecar.scores_are_logits));
   SHOAL_TRY(reader.value("upscale", "true or false", sidecar.upscale));
+  SHOAL_TRY(reader.value("boxes_are_shares", "true or false", sidecar.boxes_are_shares));
+  SHOAL_TRY(read_box_form(reader, sidecar));
   SHOAL_TRY(read_words(reader, sidecar));
   SHOAL_TRY(check_ranges(reader, sidecar));
   return sidecar;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,13 @@
 #include "shoal/result.h"
 
 namespace shoal {
+
+// What the four numbers of a box are, where one tensor holds boxes.
+enum class BoxForm : std::uint8_t {
+  kXywh,  // centre and size
+  kXyxy,  // two corners
+  kLtwh,  // the left upper corner and the size
+};
 
 // Every key is optional; what is absent is left to recognition.
 struct Sidecar {
@@ -27,6 +35,8 @@ struct Sidecar {
   std::optional<int> class_count;
   std::optional<float> cell_offset;              // GFL: cells are centred at (i + offset) * stride
   std::optional<bool> scores_are_logits;
+  std::optional<BoxForm> boxes;                  // "xywh" | "xyxy" | "ltwh"
+  std::optional<bool> boxes_are_shares;          // of the input's width and height, not pixels
   std::optional<bool> upscale;                   // enlarge small pictures to the bucket
 };
 

@@ -38,9 +38,10 @@ std::string model_line(const Engine& engine) {
   for (const Size& size : engine.buckets()) {
     shapes += fmt::format("{}{}x{}", shapes.empty() ? "" : " ", size.width, size.height);
   }
-  return fmt::format("{}   {}, {} classes, {}, batch 1..{}",
+  return fmt::format("{}   {}, {} classes{}, {}, batch 1..{}",
                      std::filesystem::path(model.path).filename().string(), model.family,
-                     model.head.class_count, shapes, engine.batch_max());
+                     model.head.class_count, model.names_known ? "" : " (their names are a guess)",
+                     shapes, engine.batch_max());
 }
 
 void describe_run(RunSummary& summary, const Engine& engine) {

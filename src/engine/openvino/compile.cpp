@@ -12,11 +12,15 @@ namespace shoal {
 namespace {
 
 void add_preprocessing(ov::preprocess::PrePostProcessor& processor, InputLayout layout,
-                       const InputDescription& description) {
+                       const InputDescription& description, bool takes_bytes) {
   auto& input = processor.input();
   input.tensor().set_element_type(ov::element::u8).set_layout("NHWC");
   input.model().set_layout(layout == InputLayout::kNchw ? "NCHW" : "NHWC");
   auto& steps = input.preprocess();
+  // A u8 network takes the bytes as they are; a float between them would be rounded for nothing.
+  const bool plain = description.mean == std::array<float, 3>{0, 0, 0} &&
+                     description.scale == std::array<float, 3>{1, 1, 1};
+  if (takes_bytes && plain) return;
   steps.convert_element_type(ov::element::f32);
   const auto& mean = description.mean;
   const auto& scale = description.scale;
@@ -65,7 +69,8 @@ ov::CompiledModel compile(const GraphPointer& fixed, InputLayout layout,
   if (settings.raw) {
     processor.input().tensor().set_element_type(ov::element::f32);
   } else {
-    add_preprocessing(processor, layout, input);
+    add_preprocessing(processor, layout, input,
+                      fixed->input().get_element_type() == ov::element::u8);
   }
   for (std::size_t i = 0; i < fixed->outputs().size(); ++i) {
     processor.output(i).tensor().set_element_type(ov::element::f32);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/onnx_envelope.h"
+#include "engine/onnx_external.h"
 
 namespace shoal {
 namespace {
@@ -55,6 +56,24 @@ Result<GraphFile> read_ir(const std::string& path, std::span<const std::byte> xm
                     file.graph = openvino_core().read_model(path);
                     return file;
                   });
+}
+
+// What to do about an operation that OpenVINO does not know; suppression is what it mostly is.
+std::string unknown_operation(const std::string& path, std::string_view message) {
+  constexpr std::string_view kBefore = "No conversion rule found for operations: ";
+  const std::size_t found = message.find(kBefore);
+  std::string_view names = found == message.npos ? message : message.substr(found + kBefore.size());
+  names = names.substr(0, names.find(';'));
+  if (names.find("NMS") == names.npos) {
+    return fmt::format("{}: it holds operations of its own, which only their makers' programs "
+                       "run: {}; export the network without them", path, names);
+  }
+  return fmt::format("{}: it holds {}, a suppression of boxes that only {} runs; export the "
+                     "network without suppression, which Shoal does itself (Ultralytics: "
+                     "nms=False; YOLOv7: without --end2end and --include-nms; mmdeploy: the model "
+                     "without its post-processing)",
+                     path, names, names.find("TRT") == names.npos ? "its maker's runtime"
+                                                                  : "TensorRT");
 }
 
 }  // namespace
@@ -104,6 +123,7 @@ Result<GraphFile> read_graph(const ModelSource& source) {
     }
   }
   SHOAL_TRY(check_onnx_envelope(bytes, source.path));
+  if (source.embedded.empty()) SHOAL_TRY(check_external_files(bytes, source.path));
   GraphFile file{.graph = nullptr, .content_hash = fnv1a(bytes, kFnvBasis)};
   auto read = catching(ErrorCode::kCorruptInput, source.path + ": not a readable ONNX model",
                        [&]() -> Result<GraphFile> {
@@ -117,7 +137,7 @@ Result<GraphFile> read_graph(const ModelSource& source) {
                          return file;
                        });
   if (!read && read.error().message.find("No conversion rule") != std::string::npos) {
-    return Error{ErrorCode::kUnsupported, read.error().message};
+    return Error{ErrorCode::kUnsupported, unknown_operation(source.path, read.error().message)};
   }
   return read;
 }

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <openvino/op/concat.hpp>
 #include <openvino/op/constant.hpp>
 #include <openvino/op/reshape.hpp>
@@ -17,17 +16,14 @@
 #include <optional>
 #include <set>
 
-#include "engine/class_names.h"
 #include "engine/family.h"
 #include "engine/openvino/batch.h"
+#include "engine/openvino/draft.h"
 #include "engine/openvino/graph_cost.h"
 #include "engine/openvino/grid_probe.h"
-#include "engine/sidecar.h"
 
 namespace shoal {
 namespace {
-
-using Metadata = std::map<std::string, std::string>;
 
 // ONNX metadata_props arrive as rt_info "framework"; Ultralytics' IR has "model_info" as well.
 Metadata read_metadata(const ov::Model& graph) {
@@ -41,31 +37,10 @@ Metadata read_metadata(const ov::Model& graph) {
   return metadata;
 }
 
-std::string metadata_value(const Metadata& metadata, const std::string& key) {
-  const auto found = metadata.find(key);
-  return found == metadata.end() ? std::string() : found->second;
-}
-
-// Everything that import carries from step to step.
-struct Draft {
-  ImportedModel model;
-  Sidecar sidecar;
-  Metadata metadata;
-  std::string family;                    // asked for; "" = recognise
-  std::vector<std::string> class_names;  // from caller, sidecar or metadata; may be empty
-  std::string names_origin;
-  GraphPointer fixed;  // a static copy at the default size and the exported batch
-  std::string path;    // for messages
-};
-
-Error refuse(const Draft& draft, ErrorCode code, std::string_view what) {
-  return {code, fmt::format("{}: {}", draft.path, what)};
-}
-
 Result<void> read_input(Draft& draft) {
   const ov::Model& graph = *draft.model.graph;
   if (graph.inputs().size() != 1) {
-    return refuse(draft, ErrorCode::kUnsupported,
+    return draft.refuse(ErrorCode::kUnsupported,
                   fmt::format("not a detector that Shoal knows: it has {} inputs; expected one "
                               "picture", graph.inputs().size()));
   }
@@ -76,7 +51,7 @@ Result<void> read_input(Draft& draft) {
   };
   if (shape.rank().is_dynamic() || shape.size() != 4 || (!is_three(1) && !is_three(3)) ||
       (!input.get_element_type().is_real() && input.get_element_type() != ov::element::u8)) {
-    return refuse(draft, ErrorCode::kUnsupported,
+    return draft.refuse(ErrorCode::kUnsupported,
                   fmt::format("not a detector that Shoal knows: its input is {} {}; expected "
                               "pictures [batch, 3, height, width] or [batch, height, width, 3]",
                               input.get_element_type().get_type_name(), shape.to_string()));
@@ -92,35 +67,13 @@ Result<void> read_input(Draft& draft) {
     // A free size takes what the exporter says it trained with, else the size most YOLOs have.
     constexpr int kUsual = 640;
     if (shape[axis].is_static()) return static_cast<int>(shape[axis].get_length());
-    const std::string text = metadata_value(draft.metadata, "imgsz");
+    const std::string text = draft.metadata_value("imgsz");
     int sides[2] = {kUsual, kUsual};
     if (std::sscanf(text.c_str(), "[%d, %d]", &sides[0], &sides[1]) < 2) sides[1] = sides[0];
     const int value = sides[axis == height_axis ? 0 : 1];
     return value > 0 && value <= 8192 ? value : kUsual;
   };
   description.input.size = {side(height_axis + 1), side(height_axis)};
-  return {};
-}
-
-Result<void> read_names(Draft& draft, const std::vector<std::string>& from_caller) {
-  if (!from_caller.empty()) {
-    draft.class_names = from_caller;
-    draft.names_origin = "the caller";
-    return {};
-  }
-  if (!draft.sidecar.names.empty()) {
-    draft.class_names = draft.sidecar.names;
-    draft.names_origin = draft.sidecar.path;
-    return {};
-  }
-  const std::string literal = metadata_value(draft.metadata, "names");
-  if (literal.empty()) return {};
-  auto parsed = parse_class_names(literal);
-  // Damaged metadata costs the names, not the model.
-  if (parsed) {
-    draft.class_names = std::move(*parsed);
-    draft.names_origin = "the file's metadata";
-  }
   return {};
 }
 
@@ -139,6 +92,17 @@ std::string output_name(const ov::Output<const ov::Node>& output) {
                                     : *output.get_names().begin();
 }
 
+// ", which NonMaxSuppression 'name' makes", or nothing.
+std::string suppression_in(const ov::Model& graph) {
+  for (const auto& node : graph.get_ordered_ops()) {
+    const std::string_view type = node->get_type_name();
+    if (type.find("NonMaxSuppression") != type.npos || type.find("Nms") != type.npos) {
+      return fmt::format(", which {} makes", node_name(*node));
+    }
+  }
+  return {};
+}
+
 Result<GraphFacts> collect_facts(const Draft& draft) {
   GraphFacts facts;
   facts.size = draft.model.description.input.size;
@@ -149,13 +113,14 @@ Result<GraphFacts> collect_facts(const Draft& draft) {
   for (const auto& output : fixed.outputs()) {
     const ov::PartialShape shape = output.get_partial_shape();
     if (shape.is_dynamic()) {
-      return refuse(draft, ErrorCode::kUnsupported,
-                    fmt::format("output '{}' has the data-dependent shape {}; export the model "
+      return draft.refuse(ErrorCode::kUnsupported,
+                    fmt::format("output '{}' has the data-dependent shape {}{}; export the model "
                                 "without suppression (nms=False) inside",
-                                output_name(output), shape.to_string()));
+                                output_name(output), shape.to_string(), suppression_in(fixed)));
     }
-    OutputFacts fact{.name = output_name(output), .shape = {}, .ends_in_sigmoid = false};
+    OutputFacts fact{.name = output_name(output), .shape = {}, .whole = {}};
     const ov::Shape whole = shape.to_shape();
+    fact.whole = fmt::format("[{}]", fmt::join(whole, ", "));
     if (whole.size() > 1 && whole.size() <= 7) {
       for (std::size_t axis = 1; axis < whole.size(); ++axis) {
         fact.shape.dims[axis - 1] = static_cast<std::int64_t>(whole[axis]);
@@ -171,7 +136,7 @@ Result<GraphFacts> collect_facts(const Draft& draft) {
 std::string list_outputs(const GraphFacts& facts) {
   std::vector<std::string> found;
   for (const OutputFacts& output : facts.outputs) {
-    found.push_back(fmt::format("{} {}", output.name, to_string(output.shape)));
+    found.push_back(fmt::format("{} {}", output.name, output.whole));
     if (found.size() == 10) break;
   }
   return fmt::format("{}", fmt::join(found, ", "));
@@ -198,8 +163,10 @@ Result<void> narrow_by_probe(const Draft& draft, std::vector<FamilyMatch>& match
                       .anchors = 1,
                       .strides = match.head.strides,
                       .size = draft.model.description.input.size};
+  // Only decoded boxes have a form that a sidecar could name.
+  const bool told = draft.sidecar.boxes || draft.sidecar.boxes_are_shares;
   const bool decoded =
-      SHOAL_TRY(centre_distance(draft.fixed, draft.model.layout, grid)) < kOnGrid;
+      told || SHOAL_TRY(centre_distance(draft.fixed, draft.model.layout, grid)) < kOnGrid;
   std::erase_if(matches, [&](FamilyMatch& m) { return m.row->decoded != decoded; });
   for (FamilyMatch& m : matches) {
     m.why += decoded ? "; a trial run gives network pixels" : "; a trial run gives raw offsets";
@@ -213,22 +180,31 @@ Result<FamilyMatch> choose_family(Draft& draft, const GraphFacts& facts) {
     with_names.class_count = static_cast<int>(draft.class_names.size());
   }
   auto matches = fitting_families(with_names, draft.family);
+  if (matches.empty() && draft.names_are_plain) {
+    // Any text reads as plain names; only their number shows whether it is a list of them.
+    matches = fitting_families(facts, draft.family);
+    if (!matches.empty()) {
+      draft.names_trouble = fmt::format("the metadata's names read as {}, not one a class",
+                                        draft.class_names.size());
+      draft.class_names.clear();
+    }
+  }
   if (matches.empty()) {
     // Perhaps only the number of names is wrong: say that rather than "unknown".
     matches = fitting_families(facts, draft.family);
     if (!matches.empty()) {
-      return refuse(draft, ErrorCode::kInvalidArgument,
+      return draft.refuse(ErrorCode::kInvalidArgument,
                     fmt::format("{} class names from {}, but the model has {} classes",
                                 draft.class_names.size(), draft.names_origin,
                                 matches.front().head.class_count));
     }
     if (!draft.family.empty()) {
-      return refuse(draft, ErrorCode::kUnsupported,
+      return draft.refuse(ErrorCode::kUnsupported,
                     fmt::format("the graph does not fit family '{}'; its outputs are {} at input "
                                 "{}x{}", draft.family, list_outputs(facts), facts.size.width,
                                 facts.size.height));
     }
-    return refuse(draft, ErrorCode::kUnsupported,
+    return draft.refuse(ErrorCode::kUnsupported,
                   fmt::format("not a detector that Shoal knows: input {}x{}, outputs {}; expected "
                               "one tensor [4+C, N], [N, 5+C] or [K, 6], or a pair for every "
                               "stride", facts.size.width, facts.size.height,
@@ -236,7 +212,7 @@ Result<FamilyMatch> choose_family(Draft& draft, const GraphFacts& facts) {
   }
   SHOAL_TRY(narrow_by_probe(draft, matches));
   if (matches.size() != 1) {
-    return refuse(draft, ErrorCode::kUnsupported,
+    return draft.refuse(ErrorCode::kUnsupported,
                   fmt::format("outputs {} fit {}; say which with family = \"{}\" (option, or in "
                               "{}.toml)", list_outputs(facts), list_rows(matches),
                               matches.empty() ? "..." : matches.front().row->name,
@@ -260,6 +236,8 @@ void arrange_outputs(Draft& draft, const FamilyMatch& match, const GraphFacts& f
           std::make_shared<ov::op::v1::Transpose>(result->input_value(0), order);
       result = std::make_shared<ov::op::v0::Result>(turned);
     }
+    const auto boxes = boxes_as_decoded(draft, *match.row, result->input_value(0));
+    if (boxes != result->input_value(0)) result = std::make_shared<ov::op::v0::Result>(boxes);
     wanted.push_back(result);
     Shape shape = facts.outputs[at].shape;
     if (match.transpose) std::swap(shape.dims[0], shape.dims[1]);
@@ -285,55 +263,25 @@ void describe_declared(Draft& draft, const GraphFacts& facts) {
   draft.model.declared = draft.model.graph;
 }
 
-void describe_input(Draft& draft, const FamilyRow& row) {
-  InputDescription& input = draft.model.description.input;
-  const Sidecar& sidecar = draft.sidecar;
-  input.channels = sidecar.color_order.value_or(row.channels);
-  input.placement = sidecar.placement.value_or(row.placement);
-  input.upscale = sidecar.upscale.value_or(true);
-  input.mean = sidecar.mean.value_or(row.mean);
-  const std::array<float, 3> divisor = sidecar.std.value_or(row.std);
-  for (std::size_t i = 0; i < 3; ++i) {
-    input.scale[i] = sidecar.scale ? (*sidecar.scale)[i] : 1.0F / divisor[i];
-  }
-}
-
-Result<void> describe_classes(Draft& draft, FamilyMatch& match) {
-  ModelDescription& description = draft.model.description;
-  int& count = match.head.class_count;
-  if (count == 0) count = draft.sidecar.class_count.value_or(0);
-  if (count == 0) count = static_cast<int>(draft.class_names.size());
-  const auto coco = coco_names();
-  if (draft.class_names.empty() && (count == 0 || count == static_cast<int>(coco.size()))) {
-    count = static_cast<int>(coco.size());
-    description.class_names.assign(coco.begin(), coco.end());
-    match.why += "; the file names no classes, COCO's 80 assumed";
-  } else if (draft.class_names.empty()) {
-    for (int i = 0; i < count; ++i) description.class_names.push_back(fmt::format("class {}", i));
-  } else if (static_cast<int>(draft.class_names.size()) != count) {
-    return refuse(draft, ErrorCode::kInvalidArgument,
-                  fmt::format("{} class names from {}, but the model has {} classes",
-                              draft.class_names.size(), draft.names_origin, count));
-  } else {
-    description.class_names = draft.class_names;
-    description.names_known = true;
-  }
-  return {};
-}
-
 void describe(Draft& draft, FamilyMatch match) {
   ModelDescription& description = draft.model.description;
   description.family = member_name(
-      *match.row, metadata_value(draft.metadata, "description") + " " + description.name);
+      *match.row, draft.metadata_value("description") + " " + description.name);
   match.head.scores_are_logits =
       draft.sidecar.scores_are_logits.value_or(match.head.scores_are_logits);
   match.head.cell_offset = draft.sidecar.cell_offset.value_or(match.head.cell_offset);
+  draft.model.claims = {
+      .boxes = draft.sidecar.boxes || draft.sidecar.boxes_are_shares ||
+               !draft.sidecar.strides.empty(),
+      .scores = draft.sidecar.scores_are_logits.has_value(),
+      .classes = draft.sidecar.class_count.has_value(),
+      .family = !draft.family.empty()};
   int stride_max = 32;
   if (!match.head.strides.empty()) {
     stride_max = match.head.strides.back();
   } else {
     int stated = 0;
-    const std::string stride = metadata_value(draft.metadata, "stride");
+    const std::string stride = draft.metadata_value("stride");
     if (std::sscanf(stride.c_str(), "%d", &stated) == 1 && stated > 0 && stated <= 1024) {
       stride_max = stated;
     }
@@ -366,13 +314,13 @@ void check_dynamic_batch(Draft& draft, FamilyMatch& match) {
 }
 
 Result<ImportedModel> recognise(Draft& draft, const std::vector<std::string>& class_names) {
-  const std::string task = metadata_value(draft.metadata, "task");
+  const std::string task = draft.metadata_value("task");
   if (!task.empty() && task != "detect") {
-    return refuse(draft, ErrorCode::kUnsupported,
+    return draft.refuse(ErrorCode::kUnsupported,
                   fmt::format("its metadata says task '{}'; Shoal runs 'detect'", task));
   }
   SHOAL_TRY(read_input(draft));
-  SHOAL_TRY(read_names(draft, class_names));
+  read_names(draft, class_names);
   const ModelDescription& description = draft.model.description;
   draft.fixed = reshaped(draft.model.graph, draft.model.layout,
                          std::max<std::int64_t>(1, description.baked_batch),
@@ -380,7 +328,7 @@ Result<ImportedModel> recognise(Draft& draft, const std::vector<std::string>& cl
   const GraphFacts facts = SHOAL_TRY(collect_facts(draft));
   FamilyMatch match = SHOAL_TRY(choose_family(draft, facts));
   SHOAL_TRY(describe_classes(draft, match));
-  describe_input(draft, *match.row);
+  SHOAL_TRY(describe_input(draft, match));
   describe_declared(draft, facts);
   arrange_outputs(draft, match, facts);
   check_dynamic_batch(draft, match);
@@ -407,7 +355,7 @@ Result<ImportedModel> import_model(const ModelSource& source, const std::string&
   draft.family = !family.empty() ? family : draft.sidecar.family.value_or("");
   if (!draft.family.empty()) {
     if (auto known = check_family_name(draft.family); !known) {
-      return refuse(draft, known.error().code, known.error().message);
+      return draft.refuse(known.error().code, known.error().message);
     }
   }
   return catching(ErrorCode::kUnsupported, draft.path, [&]() -> Result<ImportedModel> {

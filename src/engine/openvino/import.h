@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/head_check.h"
 #include "engine/openvino/graph.h"
 
 namespace shoal {
@@ -15,6 +16,7 @@ struct ImportedModel {
   GraphPointer graph;     // batch and size as exported: dynamic or baked
   GraphPointer declared;  // with the outputs as the file declares them
   InputLayout layout = InputLayout::kNchw;
+  HeadClaims claims;      // what the sidecar says, and is believed in
 };
 
 // `family` and `class_names` as in EngineOptions.

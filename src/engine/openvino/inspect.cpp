@@ -9,6 +9,7 @@
 #include "engine/openvino/bucket.h"
 #include "engine/openvino/compile.h"
 #include "engine/openvino/graph_cost.h"
+#include "engine/openvino/head_trial.h"
 #include "engine/openvino/liveness.h"
 #include "engine/openvino/trial.h"
 
@@ -22,14 +23,22 @@ Size rectangle_of(const ModelDescription& model) {
   return {model.input.size.width, height};
 }
 
+Result<ov::CompiledModel> compile_single(const ImportedModel& model, const GraphPointer& single) {
+  return catching(ErrorCode::kUnsupported, model.description.path,
+                  [&]() -> Result<ov::CompiledModel> {
+                    const CompileSettings settings{.precision = Precision::kFp32,
+                                                   .cache_folder = {}};
+                    return compile(single, model.layout, model.description.input, settings);
+                  });
+}
+
 // Whether two pictures in one call give what each gives alone.
-Result<void> try_batched(const ImportedModel& model, const GraphPointer& single) {
+Result<void> try_batched(const ImportedModel& model, ov::CompiledModel& alone) {
   constexpr int kBatch = 2;
   const GraphPointer pair = SHOAL_TRY(graph_at(model, model.description.input.size, kBatch));
   return catching(ErrorCode::kUnsupported, "trial run", [&]() -> Result<void> {
     const CompileSettings settings{.precision = Precision::kFp32, .cache_folder = {}};
     const InputDescription& input = model.description.input;
-    auto alone = compile(single, model.layout, input, settings);
     auto together = compile(pair, model.layout, input, settings);
     if (same_bits(run_trial(alone, kBatch), run_trial(together, kBatch))) return {};
     return Error{ErrorCode::kUnsupported,
@@ -50,7 +59,9 @@ Result<ModelInspection> inspect_imported(ImportedModel model, const EngineOption
     const GraphCost cost = graph_cost(**single);
     inspection.weight_bytes = cost.weight_bytes;
     inspection.activation_bytes = live_peak(**single, Precision::kFp32).bytes;
-    if (auto batched = try_batched(model, *single); !batched) {
+    auto alone = SHOAL_TRY(compile_single(model, *single));
+    SHOAL_TRY(try_head(alone, model, exported));
+    if (auto batched = try_batched(model, alone); !batched) {
       refuse("batched execution", batched.error());
     }
   } else {

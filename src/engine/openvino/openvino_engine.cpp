@@ -11,6 +11,7 @@
 #include "engine/openvino/bucket.h"
 #include "engine/openvino/compile.h"
 #include "engine/openvino/execution_plan.h"
+#include "engine/openvino/head_trial.h"
 #include "engine/openvino/network_cost.h"
 #include "telemetry/process.h"
 
@@ -182,6 +183,9 @@ Result<std::unique_ptr<Engine>> load_openvino_engine(ImportedModel model,
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     parts.buckets.push_back(SHOAL_TRY(compiled_bucket(model, graphs[i], sizes[i],
                                                       request.settings)));
+    if (i == 0 && !options.raw) {
+      SHOAL_TRY(try_head(parts.buckets.back().single, model, sizes[i]));
+    }
     plans.push_back(SHOAL_TRY(plan_execution(request, parts.buckets.back())));
     if (shape.wide_lane && parts.lanes > 1) {
       CompileSettings all_cores = request.settings;

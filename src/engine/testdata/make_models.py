@@ -41,15 +41,15 @@ class Graph:
     def reshape(self, value, tail, name=None):
         return self.add("Reshape", [value, self.constant([self.batch, *tail], np.int64)], name)
 
-    def conv(self, stride, channels):
-        weights = self.rng.normal(0, 0.3 / stride, (channels, 3, stride, stride))
+    def conv(self, stride, channels, scale=1):
+        weights = self.rng.normal(0, 0.3 * scale / stride, (channels, 3, stride, stride))
         bias = self.rng.normal(0, 0.5, channels)
         return self.add("Conv", ["images", self.constant(weights), self.constant(bias)],
                         kernel_shape=[stride, stride], strides=[stride, stride])
 
-    def cells(self, strides, channels):
+    def cells(self, strides, channels, scale=1):
         """[b, channels, N], all strides one after the other."""
-        flat = [self.reshape(self.conv(s, channels), [channels, -1]) for s in strides]
+        flat = [self.reshape(self.conv(s, channels, scale), [channels, -1]) for s in strides]
         return self.add("Concat", flat, axis=2)
 
     def grid(self, strides, anchors=1):
@@ -136,8 +136,12 @@ def objectness(folder):
     g.output(g.add("Concat", [xy, wh, rest], "output0", axis=2), [3 * CELLS, channels])
     g.save(folder / "objectness.onnx", names=NAMES)
 
+    # Its input is 0..255, and its offsets and logarithms are small.
     g = Graph()
-    raw = g.cells(THREE, channels)
+    raw = g.cells(THREE, channels, 1 / 255)
+    offsets, scores = g.add("Split", [raw, g.constant([4, channels - 4], np.int64)], count=2,
+                            axis=1)
+    raw = g.add("Concat", [offsets, g.add("Sigmoid", [scores])], axis=1)
     g.output(g.add("Transpose", [raw], "output", perm=[0, 2, 1]), [CELLS, channels])
     g.save(folder / "yolox_raw.onnx")
 
@@ -174,6 +178,8 @@ def pairs(folder):
             scores.append((g.add("Transpose", [value], f"cls_{stride}", perm=[0, 2, 1]),
                            [n, CLASSES]))
             value = g.reshape(g.conv(stride, values), [values, -1])
+            if name == "distances":
+                value = g.add("Abs", [value])
             boxes.append((g.add("Transpose", [value], f"reg_{stride}", perm=[0, 2, 1]),
                           [n, values]))
         for value, shape in scores + boxes:
