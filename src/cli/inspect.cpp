@@ -63,7 +63,7 @@ std::string names_text(const ModelDescription& model) {
     text += (i == 0 ? "" : ", ") + escaped(model.class_names[i]);
   }
   if (model.class_names.size() > 6) text += ", ...";
-  return model.names_known ? text : text + "  (not in the file)";
+  return model.names_known ? text : text + "  (a guess: not in the file)";
 }
 
 void print_text(const ModelInspection& inspection) {

@@ -41,8 +41,13 @@ std::optional<std::uint64_t> read_varint(std::span<const std::byte> bytes, std::
   return std::nullopt;
 }
 
-// What a file is that is no ONNX model but often stands in its place; "" where nothing is known.
-std::string_view other_kind(std::span<const std::byte> bytes) {
+Error corrupt(const std::string& name, std::string_view what) {
+  return {ErrorCode::kCorruptInput, fmt::format("{}: {}", name, what)};
+}
+
+}  // namespace
+
+std::string_view foreign_file_kind(std::span<const std::byte> bytes) {
   std::string_view text(reinterpret_cast<const char*>(bytes.data()),
                         std::min<std::size_t>(bytes.size(), 512));
   if (text.starts_with("PK\x03\x04")) {
@@ -86,16 +91,10 @@ std::string_view other_kind(std::span<const std::byte> bytes) {
   return {};
 }
 
-Error corrupt(const std::string& name, std::string_view what) {
-  return {ErrorCode::kCorruptInput, fmt::format("{}: {}", name, what)};
-}
-
-}  // namespace
-
 Result<void> check_onnx_envelope(std::span<const std::byte> bytes, const std::string& name) {
   constexpr std::string_view kNotOnnx = "not an ONNX file: its bytes are no ONNX protobuf";
   if (bytes.empty()) return corrupt(name, "the file is empty; expected an ONNX model");
-  if (const std::string_view kind = other_kind(bytes); !kind.empty()) {
+  if (const std::string_view kind = foreign_file_kind(bytes); !kind.empty()) {
     return corrupt(name, fmt::format("not an ONNX file: it is {}", kind));
   }
   bool has_graph = false;

@@ -5,10 +5,15 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "shoal/result.h"
 
 namespace shoal {
+
+// What a file is that is no model but often stands in its place ("a Git LFS pointer, ..."), with
+// what to do about it; "" where its bytes are nothing known.
+[[nodiscard]] std::string_view foreign_file_kind(std::span<const std::byte> bytes);
 
 // Walks the top-level protobuf fields of onnx.ModelProto without entering them.
 //

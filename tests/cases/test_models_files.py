@@ -51,6 +51,15 @@ def test_a_file_that_is_no_model_is_named(shoal, tmp_path, name):
     refused(shoal, path, "m.onnx", word)
 
 
+def test_an_openvino_model_whose_weights_are_a_pointer_is_named(shoal, tmp_path):
+    pointer = FILES["pointer"][0]
+    (tmp_path / "m.xml").write_text('<?xml version="1.0"?><net name="x" version="11"></net>')
+    (tmp_path / "m.bin").write_bytes(pointer)
+    refused(shoal, tmp_path / "m.xml", "m.bin", "Git LFS")
+    (tmp_path / "m.xml").write_bytes(pointer)
+    refused(shoal, tmp_path / "m.xml", "m.xml", "Git LFS")
+
+
 def test_weights_that_lie_in_another_file_are_asked_for(shoal, tmp_path):
     path = toy.detector(tmp_path / "inner.onnx", size=(64, 64))
     whole = tmp_path / "m.onnx"

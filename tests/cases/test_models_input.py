@@ -5,7 +5,7 @@ import onnx
 import onnxruntime
 import pytest
 import toy
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 SIZE = (640, 640)
 SHAPE = ["batch", 3, *SIZE]
@@ -51,6 +51,22 @@ def shifted(graph, name, mean, std):
     return "undone"
 
 
+def gathered(graph, name):
+    return graph.node("Gather", [name, graph.constant("order", [2, 1, 0], np.int64)], "swapped",
+                      axis=1)
+
+
+def cut_and_joined(graph, name):
+    graph.nodes.append(helper.make_node(
+        "Split", [name, graph.constant("ones3", [1, 1, 1], np.int64)], ["b", "g", "r"], axis=1))
+    return graph.node("Concat", ["r", "g", "b"], "swapped", axis=1)
+
+
+def backwards(graph, name):
+    numbers = [graph.constant(f"slice{i}", [v], np.int64) for i, v in enumerate((-1, -9, 1, -1))]
+    return graph.node("Slice", [name, *numbers], "swapped")
+
+
 IMAGENET = ((.485, .456, .406), (.229, .224, .225))
 BYTES = tuple(tuple(v * 255 for v in row) for row in IMAGENET)
 
@@ -67,6 +83,11 @@ INPUTS = {
     "half divided": (TensorProto.FLOAT16, SHAPE, lambda g, x: scaled(g, as_float(g, x))),
     "mean of bytes": (TensorProto.FLOAT, SHAPE, lambda g, x: shifted(g, x, *BYTES)),
     "mean of shares": (TensorProto.FLOAT, SHAPE, lambda g, x: shifted(g, x, *IMAGENET)),
+    "channels gathered": (TensorProto.FLOAT, SHAPE, gathered),
+    "channels cut and joined, divided": (TensorProto.FLOAT, SHAPE,
+                                         lambda g, x: scaled(g, cut_and_joined(g, x))),
+    "channels backwards, u8": (TensorProto.UINT8, SHAPE,
+                               lambda g, x: scaled(g, as_float(g, backwards(g, x)))),
     "divided, then mean": (TensorProto.FLOAT, SHAPE,
                            lambda g, x: shifted(g, scaled(g, x), *IMAGENET)),
 }

@@ -48,8 +48,18 @@ Result<std::vector<std::byte>> read_bytes(const std::string& path) {
 
 Result<GraphFile> read_ir(const std::string& path, std::span<const std::byte> xml) {
   GraphFile file{.graph = nullptr, .content_hash = fnv1a(xml, kFnvBasis)};
+  // Bytes of weights are anything; of what stands in their place a pointer is what can be told.
+  const auto check_kind = [](const std::string& name, std::span<const std::byte> content,
+                             std::string_view only) -> Result<void> {
+    const std::string_view kind = foreign_file_kind(content);
+    if (kind.empty() || kind.starts_with("XML") || !kind.starts_with(only)) return {};
+    return Error{ErrorCode::kCorruptInput,
+                 fmt::format("{}: not a file of an OpenVINO model: it is {}", name, kind)};
+  };
+  SHOAL_TRY(check_kind(path, xml, ""));
   const std::string weights = std::filesystem::path(path).replace_extension(".bin").string();
   const std::vector<std::byte> bytes = SHOAL_TRY(read_bytes(weights));
+  SHOAL_TRY(check_kind(weights, bytes, "a Git LFS"));
   file.content_hash = fnv1a(bytes, file.content_hash);
   return catching(ErrorCode::kCorruptInput, path + ": not a readable OpenVINO IR",
                   [&]() -> Result<GraphFile> {

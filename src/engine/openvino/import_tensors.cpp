@@ -86,10 +86,16 @@ Result<void> describe_input(Draft& draft, FamilyMatch& match) {
   const FamilyRow& row = *match.row;
   InputDescription& input = draft.model.description.input;
   const Sidecar& sidecar = draft.sidecar;
+  const InnerSteps steps = inner_steps(*draft.model.graph);
+  const auto& inner = steps.scaling;
   input.channels = sidecar.color_order.value_or(row.channels);
+  if (steps.swaps_channels && !sidecar.color_order) {
+    const bool rgb = row.channels == PixelFormat::kRgb8;
+    input.channels = rgb ? PixelFormat::kBgr8 : PixelFormat::kRgb8;
+    match.why += fmt::format("; the graph swaps its channels: it is fed {}", rgb ? "BGR" : "RGB");
+  }
   input.placement = sidecar.placement.value_or(row.placement);
   input.upscale = sidecar.upscale.value_or(true);
-  const auto inner = inner_scaling(*draft.model.graph);
   // Where the graph normalises, a part that the sidecar leaves out is nothing, not the family's.
   const bool bare = inner && is_normalised_by_sidecar(sidecar);
   input.mean = sidecar.mean.value_or(bare ? std::array<float, 3>{0, 0, 0} : row.mean);

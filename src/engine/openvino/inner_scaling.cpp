@@ -19,6 +19,7 @@ struct Affine {
   std::array<double, 3> gain{1, 1, 1};
   std::array<double, 3> offset{0, 0, 0};
   bool found = false;
+  bool swapped = false;  // channels are in the other order
 };
 
 // The constant behind an operand, computed where it is made of constants; nullptr where it is not.
@@ -81,15 +82,48 @@ bool apply(const ov::Node& node, std::size_t port, Affine& affine) {
   return true;
 }
 
-// The one consumer that works on values; shapes may be asked for beside it.
-std::optional<ov::Input<ov::Node>> only_consumer(const ov::Output<ov::Node>& value) {
-  std::optional<ov::Input<ov::Node>> found;
+std::vector<std::int64_t> whole_numbers(const ov::Output<ov::Node>& value) {
+  const auto constant = folded(value);
+  return constant ? constant->cast_vector<std::int64_t>() : std::vector<std::int64_t>();
+}
+
+// Whether a move turns the order of three channels round.
+bool reverses_channels(const ov::Node& node) {
+  const std::string_view type = node.get_type_name();
+  if (type == "Gather") {
+    return whole_numbers(node.input_value(1)) == std::vector<std::int64_t>{2, 1, 0};
+  }
+  if ((type != "Slice" && type != "StridedSlice") || node.get_input_size() < 4) return false;
+  const std::vector<std::int64_t> steps = whole_numbers(node.input_value(3));
+  return std::count(steps.begin(), steps.end(), -1) == 1;  // pictures have no other axis for it
+}
+
+using Targets = std::vector<ov::Input<ov::Node>>;
+
+// Consumers that work on values; shapes may be asked for beside them.
+Targets consumers_of(const ov::Output<ov::Node>& value) {
+  Targets found;
   for (const auto& target : value.get_target_inputs()) {
-    if (std::string_view(target.get_node()->get_type_name()) == "ShapeOf") continue;
-    if (found) return std::nullopt;
-    found.emplace(target);
+    if (std::string_view(target.get_node()->get_type_name()) != "ShapeOf") found.push_back(target);
   }
   return found;
+}
+
+// Where a picture that is split into channels is put together again: every part goes to one
+// Concat. nullptr where it is not. `reversed`: the channels come out in the other order.
+ov::Node* joined_again(ov::Node& split, bool& reversed) {
+  ov::Node* concat = nullptr;
+  reversed = split.get_output_size() == 3;
+  for (std::size_t i = 0; i < split.get_output_size(); ++i) {
+    const Targets targets = consumers_of(split.output(i));
+    if (targets.size() != 1) return nullptr;
+    ov::Node* node = targets[0].get_node();
+    if (std::string_view(node->get_type_name()) != "Concat") return nullptr;
+    if (concat != nullptr && concat != node) return nullptr;
+    concat = node;
+    reversed = reversed && targets[0].get_index() == split.get_output_size() - 1 - i;
+  }
+  return concat;
 }
 
 Affine leading_arithmetic(const ov::Model& graph) {
@@ -97,12 +131,21 @@ Affine leading_arithmetic(const ov::Model& graph) {
   ov::Output<ov::Node> value = graph.get_parameters().front()->output(0);
   constexpr int kStepsMax = 32;
   for (int step = 0; step < kStepsMax; ++step) {
-    const auto consumer = only_consumer(value);
-    if (!consumer) break;
-    const ov::Node& node = *consumer->get_node();
-    const bool moves = consumer->get_index() == 0 && moves_only(node.get_type_name());
-    if (!moves && !apply(node, consumer->get_index(), affine)) break;
-    value = consumer->get_node()->output(0);
+    const Targets targets = consumers_of(value);
+    if (targets.size() != 1) break;
+    ov::Node* node = targets[0].get_node();
+    const std::string_view type = node->get_type_name();
+    if (type == "Split" || type == "VariadicSplit") {
+      bool reversed = false;
+      node = joined_again(*node, reversed);
+      if (node == nullptr) break;
+      affine.swapped = affine.swapped != reversed;
+    } else if (targets[0].get_index() == 0 && moves_only(type)) {
+      affine.swapped = affine.swapped != reverses_channels(*node);
+    } else if (!apply(*node, targets[0].get_index(), affine)) {
+      break;
+    }
+    value = node->output(0);
   }
   return affine;
 }
@@ -124,7 +167,8 @@ InputRange range_of(const Affine& affine) {
 }
 
 std::string text_of(const Affine& affine) {
-  const auto& [g, o, found] = affine;
+  const auto& g = affine.gain;
+  const auto& o = affine.offset;
   const bool same = g[0] == g[1] && g[1] == g[2] && o[0] == o[1] && o[1] == o[2];
   std::string text = same ? fmt::format("its first nodes multiply the input by {:.6g}", g[0])
                           : fmt::format("its first nodes multiply the input by {:.6g} {:.6g} "
@@ -136,17 +180,17 @@ std::string text_of(const Affine& affine) {
 
 }  // namespace
 
-std::optional<InnerScaling> inner_scaling(const ov::Model& graph) {
-  if (graph.get_parameters().front()->get_element_type() == ov::element::u8) {
-    return InnerScaling{InputRange::kBytes, "its input is u8"};
-  }
+InnerSteps inner_steps(const ov::Model& graph) {
   const Affine affine = leading_arithmetic(graph);
-  if (!affine.found) return std::nullopt;
-  if (affine.gain == std::array<double, 3>{1, 1, 1} &&
-      affine.offset == std::array<double, 3>{0, 0, 0}) {
-    return std::nullopt;
+  InnerSteps steps{.scaling = std::nullopt, .swaps_channels = affine.swapped};
+  const bool changes = affine.gain != std::array<double, 3>{1, 1, 1} ||
+                       affine.offset != std::array<double, 3>{0, 0, 0};
+  if (graph.get_parameters().front()->get_element_type() == ov::element::u8) {
+    steps.scaling = InnerScaling{InputRange::kBytes, "its input is u8"};
+  } else if (affine.found && changes) {
+    steps.scaling = InnerScaling{range_of(affine), text_of(affine)};
   }
-  return InnerScaling{range_of(affine), text_of(affine)};
+  return steps;
 }
 
 }  // namespace shoal
