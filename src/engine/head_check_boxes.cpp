@@ -17,34 +17,29 @@ constexpr std::string_view kBelieve = "boxes = \"xywh\"";  // it is as the decod
 // How the four values of a box may be meant.
 enum class Reading : std::uint8_t { kXywh, kXyxy, kLtwh };
 
-// In which order cells follow one another.
-struct Order {
-  bool descending = false;   // the largest stride first
-  bool interleaved = false;  // anchors of a cell side by side, not plane by plane
-};
 
 struct Grid {
-  std::span<const int> strides;
+  std::span<const int> strides;  // in the order in which their cells follow one another
   std::size_t anchors = 1;
   Size network;
+  bool interleaved = false;  // anchors of a cell side by side, not plane by plane
 };
 
 // Median distance of centres from their cells, in strides, over all pictures.
 double grid_distance(Pictures pictures, const Grid& grid,
-                     Reading reading, bool shares, Order order) {
+                     Reading reading, bool shares) {
   std::vector<double> distances;
   const double across = shares ? grid.network.width : 1;
   const double down = shares ? grid.network.height : 1;
   for (const std::vector<Cells>& parts : pictures) {
     const Cells& cells = parts.front();
     std::size_t cell = 0;
-    for (std::size_t level = 0; level < grid.strides.size(); ++level) {
-      const int stride = grid.strides[order.descending ? grid.strides.size() - 1 - level : level];
+    for (const int stride : grid.strides) {
       const auto columns = static_cast<std::size_t>((grid.network.width + stride - 1) / stride);
       const auto rows = static_cast<std::size_t>((grid.network.height + stride - 1) / stride);
       const std::size_t of_level = columns * rows * grid.anchors;
       for (std::size_t i = 0; i < of_level && cell < cells.cells; ++i, ++cell) {
-        const std::size_t place = order.interleaved ? i / grid.anchors : i % (columns * rows);
+        const std::size_t place = grid.interleaved ? i / grid.anchors : i % (columns * rows);
         double x = cells.at(cell, 0);
         double y = cells.at(cell, 1);
         if (reading == Reading::kXyxy) {
@@ -125,7 +120,7 @@ std::optional<std::pair<Reading, bool>> better_reading(
     for (const Reading reading : {Reading::kXywh, Reading::kXyxy, Reading::kLtwh}) {
       if (reading == Reading::kXywh && !shares) continue;
       if (reading == Reading::kXyxy && !corners_in_order(pictures)) continue;
-      const double there = grid_distance(pictures, grid, reading, shares, {});
+      const double there = grid_distance(pictures, grid, reading, shares);
       if (there >= least) continue;
       least = there;
       best = {reading, shares};
@@ -134,10 +129,17 @@ std::optional<std::pair<Reading, bool>> better_reading(
   return best;
 }
 
-bool fits_another_order(Pictures pictures, const Grid& grid) {
-  for (const Order order : {Order{true, false}, Order{false, true}, Order{true, true}}) {
-    if (grid_distance(pictures, grid, Reading::kXywh, false, order) < kOffGrid) return true;
-  }
+// Decoded boxes need no grid, so that any order of it is right.
+bool fits_another_order(Pictures pictures, Grid grid) {
+  std::vector<int> strides(grid.strides.begin(), grid.strides.end());
+  std::sort(strides.begin(), strides.end());
+  grid.strides = strides;
+  do {
+    for (const bool interleaved : {false, true}) {
+      grid.interleaved = interleaved;
+      if (grid_distance(pictures, grid, Reading::kXywh, false) < kOffGrid) return true;
+    }
+  } while (std::next_permutation(strides.begin(), strides.end()));
   return false;
 }
 
@@ -206,7 +208,7 @@ void check_decoded(Findings& findings, Pictures pictures,
   const std::size_t rows = pictures.front().front().cells;
   if (cells == 0 || rows % cells != 0) return;
   const Grid grid{head.strides, rows / cells, network};
-  const double distance = grid_distance(pictures, grid, Reading::kXywh, false, {});
+  const double distance = grid_distance(pictures, grid, Reading::kXywh, false);
   constexpr double kSure = 0.75;
   if (distance > kSure) {
     if (const auto better = better_reading(pictures, grid, distance)) {
@@ -235,7 +237,7 @@ void check_offsets(Findings& findings, Pictures pictures,
   });
   if (wide < 0.5) return;
   const Grid grid{head.strides, 1, network};
-  const bool decoded = grid_distance(pictures, grid, Reading::kXywh, false, {}) < kOffGrid;
+  const bool decoded = grid_distance(pictures, grid, Reading::kXywh, false) < kOffGrid;
   findings.add(fmt::format("{} of undecoded boxes, offsets in cells and logarithms of sizes: {}",
                            decoded ? "boxes are decoded already, instead" : "values are not those",
                            box_text(pictures)),
