@@ -13,8 +13,8 @@ from test_models_values import SIZE, N, ranked
 def model(path, names, classes=3):
     """Small, as only its metadata matters; `names` None: no metadata."""
     metadata = None if names is None else {**toy.ULTRALYTICS, "names": names,
-                                           "imgsz": "[64, 64]"}
-    return toy.detector(path, size=(64, 64), classes=classes, metadata=metadata)
+                                           "imgsz": "[64, 96]"}
+    return toy.detector(path, size=(64, 96), classes=classes, metadata=metadata)
 
 
 def inspected(shoal, path):

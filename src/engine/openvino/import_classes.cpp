@@ -4,15 +4,25 @@
 #include <openvino/op/reduce_max.hpp>
 #include <optional>
 
+#include "core/json_text.h"
 #include "engine/class_names.h"
 #include "engine/openvino/draft.h"
 
 namespace shoal {
 namespace {
 
+// The beginning of a text that came from outside, fit for one line of a log.
 std::string shortened(std::string_view text) {
   constexpr std::size_t kMost = 60;
-  return text.size() <= kMost ? std::string(text) : std::string(text.substr(0, kMost)) + "...";
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    if (out.size() >= kMost) return out + "...";
+    const std::size_t length = utf8_sequence(text.substr(at));
+    const bool control = length == 1 && (text[at] < ' ' || text[at] == '\x7f');
+    out += length == 0 || control ? std::string_view("?") : text.substr(at, length);
+    at += std::max<std::size_t>(1, length);
+  }
+  return out;
 }
 
 // Classes that a ranked head chooses among: it takes the maximum over them for every cell. 0 where
