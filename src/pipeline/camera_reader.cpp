@@ -140,6 +140,7 @@ void CameraReader::enter(CameraState state, std::string error) {
   state_ = state;
   error_ = std::move(error);
   retry_at_.reset();
+  if (state == CameraState::kRunning) attempts_ = 0;
 }
 
 void CameraReader::fill(CameraStatus& status) const {
@@ -148,7 +149,7 @@ void CameraReader::fill(CameraStatus& status) const {
   status.error = error_.empty() && state_ == CameraState::kRunning ? warning_ : error_;
   status.since = since_;
   status.retry_at = retry_at_;
-  status.attempts = state_ == CameraState::kRunning ? 0 : attempts_;
+  status.attempts = attempts_;
   status.size = size_;
   status.codec = codec_;
   status.config.paused = paused_;
@@ -183,10 +184,11 @@ bool CameraReader::wait_while_paused() {
 
 void CameraReader::wait_before_retry(Over why) {
   std::unique_lock lock(mutex_);
-  if (running_since_ && Clock::now() - *running_since_ >= kGoodFor) attempts_ = 0;
+  if (running_since_ && Clock::now() - *running_since_ >= kGoodFor) failures_ = 0;
+  ++failures_;
   ++attempts_;
   refusals_ = why == Over::kRefused ? refusals_ + 1 : 0;
-  auto wait = backoff({.min = parts_.config.retry_min, .max = parts_.config.retry_max}, attempts_,
+  auto wait = backoff({.min = parts_.config.retry_min, .max = parts_.config.retry_max}, failures_,
                       random_());
   if (refusals_ > 0) wait = std::max(wait, backoff(kAfterRefusal, refusals_, random_()));
   retry_at_ = wall_time_of(Clock::now() + wait);

@@ -107,6 +107,7 @@ class CameraReader {
   CameraFrame work_;
   std::uint64_t frames_ = 0;
   std::optional<TimePoint> running_since_;  // this connection: its first frame
+  int failures_ = 0;                        // in a row, also after a few frames
   int refusals_ = 0;                        // of the login, in a row
   std::mt19937_64 random_;
 

@@ -9,7 +9,9 @@ extern "C" {
 
 #include <strings.h>
 
+#include <cerrno>
 #include <cstdarg>
+#include <cstring>
 #include <filesystem>
 #include <mutex>
 #include <system_error>
@@ -186,6 +188,10 @@ Error VideoReader::failure(int code, std::chrono::milliseconds timeout,
   }
   if (code == AVERROR(EINVAL) && ffmpeg_line().starts_with("Format not on whitelist")) {
     return error(ErrorCode::kCorruptInput, "not a format that cameras or recorders write");
+  }
+  // Its line says the same with an address that nobody wrote.
+  for (const int number : {ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENETUNREACH}) {
+    if (code == AVERROR(number)) return error(ErrorCode::kUnavailable, std::strerror(number));
   }
   const std::string words = describe_ffmpeg(code);
   if (code == AVERROR_PROTOCOL_NOT_FOUND || code == AVERROR_DEMUXER_NOT_FOUND) {

@@ -133,8 +133,8 @@ class HttpCamera(SocketServer):
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory, toys):
-    """Once every stream has given some frames: (connections, requests), STATUS, lines, the log; and
-    STATUS of an address that then fails."""
+    """Once every stream has given some frames: (connections, requests), STATUS, lines, the log;
+    then STATUS of an address that fails, and of a camera while its model is away and after."""
     folder = tmp_path_factory.mktemp("mjpeg")
     with HttpCamera() as camera, contextlib.ExitStack() as stack:
         names = [*STREAMS, "moved", "snapshot", "snapshot-slow"]
@@ -152,7 +152,14 @@ def seen(tmp_path_factory, toys):
         connections, requests = dict(camera.connections_of), dict(camera.requests_of)
         camera.broken = True
         broken = site.wait_for_state("snapshot", "waiting")
-        yield (connections, requests), status, lines, log, broken
+        # Beside the model there is one of its boxes, with a longer name.
+        model = min((one["name"] for one in site.change("POST", "/v2/repository/index", {})
+                     if one["state"] == "READY"), key=len)
+        site.change("POST", f"/v2/repository/models/{model}/unload", {})
+        away = site.wait_for_state("usual", "waiting")
+        site.change("POST", f"/v2/repository/models/{model}/load", {})
+        back = site.wait_for_state("usual", "running")
+        yield (connections, requests), status, lines, log, (broken, away, back)
 
 
 @pytest.mark.parametrize("name", [*(name for name in STREAMS if name != "refused"), "moved"])
@@ -175,8 +182,14 @@ def test_an_address_of_one_picture_is_asked_again_and_tracked(seen, name):
 
 
 def test_a_picture_that_is_refused_is_asked_for_with_pauses(seen):
-    *_, broken = seen
+    broken, _, _ = seen[-1]
     assert "the server answers 503" in broken["error"] and broken["retry_at"]
+
+
+def test_a_camera_whose_model_is_away_waits_for_it_and_says_so(seen):
+    _, away, back = seen[-1]
+    assert "the model is not loaded" in away["error"] and away["attempts"] == 0
+    assert back["error"] is None and back["connects"] == away["connects"] == 1
 
 
 def test_a_wrong_password_over_http_is_tried_once(seen):
