@@ -4,9 +4,11 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 
 #include "cli/serving.h"
@@ -84,6 +86,14 @@ void watch(Service& service, const RunArguments& arguments, const Overrides& ove
   }
 }
 
+// A line of the log each: in one message line breaks would be escaped.
+void log_config(const Config& config) {
+  if (!log_enabled(LogLevel::kInfo)) return;
+  log(LogLevel::kInfo, "config", "the effective configuration:");
+  std::istringstream text(config_text(config));
+  for (std::string line; std::getline(text, line);) log(LogLevel::kInfo, "config", "{}", line);
+}
+
 int run_site(const RunArguments& arguments, const Overrides& overrides) {
   auto config = serve_config(arguments.serve, overrides);
   if (!config) return report_load_error(config.error());
@@ -93,10 +103,11 @@ int run_site(const RunArguments& arguments, const Overrides& overrides) {
                config->site.alarms.size(), config->site.sinks.size());
     return kAllWell;
   }
-  log(LogLevel::kInfo, "config", "the effective configuration:\n{}", config_text(*config));
+  log_config(*config);
   auto options = service_options(arguments.serve, *config);
   if (!options) return report_load_error(options.error());
   options->with_cameras = true;
+  keep_files_private();
   hold_signals();
   auto service = Service::start(*options);
   if (!service) return report_load_error(service.error());
@@ -114,6 +125,10 @@ int run_site(const RunArguments& arguments, const Overrides& overrides) {
   (*service)->drain();
   alarms.print();
   fmt::print(stderr, "{}", site_summary(cameras, control.sinks(), seconds));
+  if ((*service)->is_stuck()) {
+    std::fflush(nullptr);
+    std::_Exit(kAllWell);  // threads that hang in the kernel use what would be destroyed
+  }
   return kAllWell;
 }
 

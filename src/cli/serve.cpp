@@ -17,6 +17,7 @@ int run_serve(const ServeArguments& arguments, const Overrides& overrides) {
   if (!config) return report_load_error(config.error());
   const auto options = service_options(arguments, *config);
   if (!options) return report_load_error(options.error());
+  keep_files_private();
   hold_signals();
   auto service = Service::start(*options);
   if (!service) return report_load_error(service.error());

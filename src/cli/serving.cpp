@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <cstdio>
@@ -92,6 +93,11 @@ Result<ServiceOptions> service_options(const ServeArguments& arguments, const Co
   const EngineOptions engine = SHOAL_TRY(make_engine_options(plain, asked));
   return ServiceOptions{
       .config = config, .plan_cache = engine.plan_cache, .execution = engine.execution};
+}
+
+void keep_files_private() {
+  const mode_t before = umask(S_IRWXO | S_IWGRP);
+  umask(before | S_IRWXO | S_IWGRP);
 }
 
 void hold_signals() {

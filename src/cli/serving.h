@@ -36,6 +36,10 @@ void add_serve_arguments(CLI::App& verb, ServeArguments& arguments);
 [[nodiscard]] Result<ServiceOptions> service_options(const ServeArguments& arguments,
                                                      const Config& config);
 
+// What is written from now on can be read by its owner and group alone, files and folders, whatever
+// the user's umask allows: recordings show people. What is stricter stays.
+void keep_files_private();
+
 // SIGINT, SIGTERM and SIGHUP wait for next_signal(): blocked here and in every thread that is made
 // from now on.
 void hold_signals();

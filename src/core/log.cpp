@@ -4,6 +4,9 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "core/escaped_text.h"
+#include "core/url_secrets.h"
+
 namespace shoal {
 namespace {
 
@@ -36,7 +39,9 @@ void set_log_level(LogLevel level) { logger().set_level(to_spdlog(level)); }
 bool log_enabled(LogLevel level) { return logger().should_log(to_spdlog(level)); }
 
 void log_line(LogLevel level, std::string_view component, std::string_view message) {
-  logger().log(to_spdlog(level), "{}: {}", component, message);
+  // What others have named, sent or answered stands in many lines: here none of it gets out of its
+  // line, and no URL tells its secrets.
+  logger().log(to_spdlog(level), "{}: {}", component, escaped(text_without_secrets(message)));
 }
 
 }  // namespace shoal

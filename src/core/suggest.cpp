@@ -24,6 +24,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string suggestion(std::string_view word, std::span<const std::string_view> known) {
+  constexpr std::size_t kWordMax = 80;  // nobody mistypes more, and the cost grows with it
+  if (word.size() > kWordMax) return {};
   const std::string_view* nearest = nullptr;
   std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
   for (const std::string_view& name : known) {

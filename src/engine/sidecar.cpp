@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string_view>
 #include <system_error>
 
 #include "core/suggest.h"
+#include "core/toml_limits.h"
 
 namespace shoal {
 namespace {
@@ -183,8 +186,14 @@ Result<Sidecar> read_sidecar(const std::string& model_path) {
     path = std::filesystem::path(model_path).replace_extension(".toml");
     if (!std::filesystem::is_regular_file(path, ignored)) return Sidecar{};
   }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Error{ErrorCode::kUnavailable, path.string() + ": cannot be read"};
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  if (const Result<void> bounded = check_toml_limits(text); !bounded) {
+    return Error{bounded.error().code, path.string() + ": " + bounded.error().message};
+  }
   try {
-    const toml::table table = toml::parse_file(path.string());
+    const toml::table table = toml::parse(text, path.string());
     return read_table(table, path.string());
   } catch (const toml::parse_error& error) {
     return Error{ErrorCode::kCorruptInput,

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/log.h"
+#include "core/url_secrets.h"
 #include "source/backoff.h"
 #include "source/file_names.h"
 
@@ -83,6 +84,7 @@ void CameraReader::start() {
     parts_.slot->set_feeds({});  // what a lane has of it comes back before
     const std::lock_guard lock(mutex_);
     over_ = true;
+    wake_.notify_all();
   });
 }
 
@@ -98,6 +100,16 @@ void CameraReader::request_stop() {
 
 void CameraReader::join() {
   if (thread_.joinable()) thread_.join();
+}
+
+bool CameraReader::join_until(TimePoint latest) {
+  if (!thread_.joinable()) return true;
+  {
+    std::unique_lock lock(mutex_);
+    if (!wake_.wait_until(lock, latest, [this] { return over_; })) return false;
+  }
+  thread_.join();
+  return true;
 }
 
 bool CameraReader::ended() const {
@@ -124,6 +136,7 @@ bool CameraReader::interrupted() const {
 }
 
 void CameraReader::enter(CameraState state, std::string error) {
+  error = text_without_secrets(error);  // a library's words may quote a URL
   const std::lock_guard lock(mutex_);
   // Said once, not at every attempt.
   if (!error.empty() && error != told_) {

@@ -58,6 +58,8 @@ class CameraReader {
   // Ends the thread soon: at once, or after the connect time-out of a network that is silent.
   void request_stop();
   void join();
+  // False: its thread has not ended by then; it may hang in a disk, a device or a name server.
+  [[nodiscard]] bool join_until(TimePoint latest);
   [[nodiscard]] bool ended() const;  // the thread has nothing more to do
 
   void set_paused(bool paused);

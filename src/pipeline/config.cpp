@@ -11,12 +11,16 @@
 #include <utility>
 #include <vector>
 
+#include "core/escaped_text.h"
+#include "core/toml_limits.h"
 #include "pipeline/config_values.h"
 #include "pipeline/site_config_check.h"
 #include "pipeline/site_config_lists.h"
 
 namespace shoal {
 namespace {
+
+constexpr std::size_t kMessageMax = 2'000;  // whatever the file holds
 
 struct Option {
   std::string_view section;
@@ -94,6 +98,7 @@ constexpr std::array kOptions{
     SHOAL_OPTION("site", "spool", site.spool, read_text(field, node)),
     SHOAL_OPTION_AS("site", "spool_max", site.spool_bytes, read_amount(field, node),
                     amount_value(field)),
+    SHOAL_OPTION("site", "allow_urls", site.allow_urls, read_names(field, node, "URLs")),
     SHOAL_OPTION("detect", "conf", detector.confidence, read_share(field, node)),
     SHOAL_OPTION("detect", "iou", detector.iou, read_share(field, node)),
     SHOAL_OPTION("detect", "max_det", detector.max_det, read_count(field, node, 1, 100'000)),
@@ -202,6 +207,7 @@ Result<void> read_table(Config& config, const toml::table& table) {
 
 // toml++ throws; this is the only function that sees it.
 Result<toml::table> parse_toml(std::string_view text) {
+  SHOAL_TRY(check_toml_limits(text));
   try {
     return toml::parse(text);
   } catch (const toml::parse_error& error) {
@@ -215,7 +221,7 @@ Result<toml::table> parse_toml(std::string_view text) {
 
 Result<Config> parse_config(std::string_view text, std::string_view name) {
   const auto prefixed = [name](const Error& error) {
-    return Error{error.code, fmt::format("{}: {}", name, error.message)};
+    return Error{error.code, fmt::format("{}: {}", name, shortened(error.message, kMessageMax))};
   };
   const auto table = parse_toml(text);
   if (!table) return prefixed(table.error());

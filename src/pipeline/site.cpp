@@ -9,6 +9,8 @@
 
 #include "core/log.h"
 #include "core/suggest.h"
+#include "core/url_secrets.h"
+#include "pipeline/camera_reach.h"
 #include "pipeline/site_config_read.h"
 #include "pipeline/site_sinks.h"
 #include "telemetry/process.h"
@@ -16,6 +18,7 @@
 namespace shoal {
 namespace {
 
+constexpr auto kSinksLeast = std::chrono::seconds(1);  // to close, when cameras took all the time
 constexpr auto kSweepPeriod = std::chrono::milliseconds(500);
 // Results under way: sinks copy theirs, pages keep the newest of some cameras.
 constexpr std::size_t kResults = 64;
@@ -49,7 +52,18 @@ Result<std::unique_ptr<Site>> Site::create(SiteConfig config, const ModelRegistr
 }
 
 Result<void> Site::open() {
-  desk_ = SHOAL_TRY(AlarmDesk::open(config_));
+  if (config_.cameras.size() > kCamerasMax) {
+    return Error{ErrorCode::kInvalidArgument, fmt::format("expected at most {} cameras, got {}",
+                                                          kCamerasMax, config_.cameras.size())};
+  }
+  for (const CameraConfig& camera : config_.cameras) {
+    const auto checked = check_reach(camera.url, config_.allow_urls);
+    if (!checked) return prefixed(fmt::format("camera '{}'", camera.name), checked.error());
+  }
+  auto desk = AlarmDesk::open(config_);
+  // Well written and not to be had: that is the machine's fault and not the option's.
+  if (!desk) return Error{ErrorCode::kUnavailable, desk.error().message};
+  desk_ = *std::move(desk);
   std::size_t pictures = kPicturesSpare;
   for (const SinkConfig& config : config_.sinks) {
     auto sink = SHOAL_TRY(make_camera_sink(config));
@@ -149,15 +163,26 @@ void Site::stop(std::chrono::milliseconds patience) {
   }
   if (sweeper_.joinable()) sweeper_.join();
   for (const CameraPtr& camera : ending) camera->request_stop();
-  for (const CameraPtr& camera : ending) camera->join();
+  const TimePoint latest = Clock::now() + patience;
+  for (const CameraPtr& camera : ending) {
+    if (camera->join_until(latest)) continue;
+    log(LogLevel::kError, "site", "camera '{}' does not end: nobody waits for it any more",
+        camera->config().name);
+    const std::lock_guard lock(mutex_);
+    stuck_.push_back(camera);
+  }
   queue_.close();  // what is queued is still analysed
   if (analysis_.joinable()) analysis_.join();
-  const TimePoint latest = Clock::now() + patience;
-  desk_->close();
+  if (desk_) desk_->close();
   for (const auto& worker : workers_) {
-    const auto closed = worker->close(std::max(Duration::zero(), latest - Clock::now()));
+    const auto closed = worker->close(std::max<Duration>(kSinksLeast, latest - Clock::now()));
     if (!closed) log(LogLevel::kError, "sink", "{}: {}", worker->name(), closed.error().message);
   }
+}
+
+bool Site::has_stuck_cameras() const {
+  const std::lock_guard lock(mutex_);
+  return !stuck_.empty();
 }
 
 bool Site::all_ended() const {
@@ -199,7 +224,18 @@ Site::Cameras::iterator Site::find_locked(std::string_view name) {
                       [name](const CameraPtr& camera) { return camera->config().name == name; });
 }
 
+// Of a camera that comes through a door.
+Result<void> Site::check_url(const std::string& url) const {
+  if (has_hidden_secrets(url)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "url: *** stands for a password or value that is hidden; write it out, or give "
+                 "the camera's URL back as it was shown"};
+  }
+  return check_reach_of_door(url, config_.allow_urls);
+}
+
 Result<void> Site::add(const CameraConfig& config) {
+  SHOAL_TRY(check_url(config.url));
   const std::lock_guard one_at_a_time(changing_);
   {
     const std::lock_guard lock(mutex_);
@@ -238,8 +274,10 @@ Result<void> Site::change(std::string_view name, const CameraConfig& wanted) {
                    fmt::format("there is a camera '{}' already", config.name)};
     }
     counters = (*found)->counters();
-    // Doors show URLs with *** for the password, and get them back so.
-    config.url = with_known_password(config.url, (*found)->config().url);
+    // Doors show URLs with *** for what is secret, and get them back so.
+    const std::string& known = (*found)->config().url;
+    config.url = with_secrets_of(config.url, known);
+    if (config.url != known) SHOAL_TRY(check_url(config.url));
   }
   CameraPtr camera = SHOAL_TRY(make_camera(config, std::move(counters)));
   {

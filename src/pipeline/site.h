@@ -38,14 +38,20 @@ class Site final : public CameraControl, private CameraOutlet {
   //          opened.
   [[nodiscard]] static Result<std::unique_ptr<Site>> create(
       SiteConfig config, const ModelRegistry& models, std::span<const std::string> model_names);
-  ~Site() override;  // stops
+  // Stops, and waits for cameras that hang: see has_stuck_cameras().
+  ~Site() override;
 
   // Makes the configured cameras and starts them. REQUIRES: the models are loaded.
   // Errors   invalid_argument: a camera's model or classes do not exist, rules that do not parse.
   [[nodiscard]] Result<void> start();
   // Ends the cameras, gives what is on its way to the sinks, and closes them; alarms that were not
-  // delivered stay in the spool. At most about `patience` for slow sinks. Idempotent.
+  // delivered stay in the spool. At most about `patience` for cameras and sinks together; sinks
+  // have a second at least. Also of a site that was opened in part. Idempotent.
   void stop(std::chrono::milliseconds patience);
+
+  // After stop(): threads of cameras did not end in time. Everything is closed and written by then,
+  // but they still use the site: who cannot wait for them ends the process.
+  [[nodiscard]] bool has_stuck_cameras() const;
 
   // Nothing more will come: every camera has ended.
   [[nodiscard]] bool all_ended() const;
@@ -75,6 +81,7 @@ class Site final : public CameraControl, private CameraOutlet {
   [[nodiscard]] Cameras::iterator find_locked(std::string_view name);
   [[nodiscard]] Cameras snapshot() const;
   void retire_locked(CameraPtr camera);
+  [[nodiscard]] Result<void> check_url(const std::string& url) const;
   void save_state();
   void analysis_loop();
   void sweep_loop();
@@ -111,6 +118,7 @@ class Site final : public CameraControl, private CameraOutlet {
   std::condition_variable stopping_;
   Cameras cameras_;           // in order of configuration
   Cameras retired_;           // removed; their threads end by themselves
+  Cameras stuck_;             // they did not end when they were told to
   bool running_ = false;
   bool stopped_ = false;
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "pipeline/site_config_check.h"
+#include "core/url_secrets.h"
 
 namespace shoal {
 SiteCamera::SiteCamera(Parts parts)

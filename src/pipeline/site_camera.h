@@ -59,7 +59,7 @@ class SiteCamera {
 
   void start() { reader_.start(); }
   void request_stop() { reader_.request_stop(); }
-  void join() { reader_.join(); }
+  [[nodiscard]] bool join_until(TimePoint latest) { return reader_.join_until(latest); }
   [[nodiscard]] bool ended() const { return reader_.ended(); }
   void set_paused(bool paused) { reader_.set_paused(paused); }
   [[nodiscard]] bool paused() const { return reader_.paused(); }

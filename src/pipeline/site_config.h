@@ -114,6 +114,9 @@ struct SiteConfig {
   std::int64_t recordings_bytes = std::int64_t{10} << 30;  // most; the oldest go first
   std::string spool = "out/spool";       // alarms on their way to brokers
   std::int64_t spool_bytes = std::int64_t{256} << 20;      // most
+  // What cameras that are added while running may use: see camera_reach.h.
+  std::vector<std::string> allow_urls{"rtsp://*", "rtsps://*", "rtmp://*",
+                                      "http://*", "https://*", "synthetic:*"};
   friend bool operator==(const SiteConfig&, const SiteConfig&) = default;
 };
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/escaped_text.h"
 #include "core/suggest.h"
 #include "pipeline/config_values.h"
 #include "pipeline/site_config_check.h"
@@ -30,7 +31,8 @@ Result<void> check_known(std::string_view what, const std::string& word,
                          const std::vector<std::string>& known) {
   if (holds(known, word)) return {};
   const std::vector<std::string_view> views(known.begin(), known.end());
-  return invalid(fmt::format("there is no {} '{}'{}", what, word, suggestion(word, views)));
+  return invalid(fmt::format("there is no {} '{}'{}", what, shortened(word),
+                             suggestion(word, views)));
 }
 
 Result<void> check_cameras(const std::vector<std::string>& wanted,

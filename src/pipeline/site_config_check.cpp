@@ -12,12 +12,14 @@
 #include <set>
 #include <utility>
 
+#include "core/escaped_text.h"
 #include "core/suggest.h"
+#include "core/url_secrets.h"
+#include "pipeline/camera_reach.h"
 #include "pipeline/config_values.h"
 #include "pipeline/site_config_alarms.h"
 #include "pipeline/site_config_fields.h"
 #include "pipeline/site_config_url.h"
-#include "source/stream_url.h"
 
 namespace shoal {
 namespace {
@@ -39,7 +41,7 @@ Result<void> check_plain_name(std::string_view name) {
     return {};
   }
   return invalid(fmt::format("expected letters, digits, '_', '-' and '.' (not in front), at most "
-                             "{}, got \"{}\"", kNameBytes, name));
+                             "{}, got \"{}\"", kNameBytes, shortened(name)));
 }
 
 // Of zones, lines and alarms: any script, and blanks. Conditions put them between ' and '.
@@ -52,7 +54,7 @@ Result<void> check_label_name(std::string_view name) {
     return {};
   }
   return invalid(fmt::format("expected letters, digits, '_', '-', '.' and blanks between them, at "
-                             "most {} bytes, got \"{}\"", kNameBytes, name));
+                             "most {} bytes, got \"{}\"", kNameBytes, shortened(name)));
 }
 
 Result<void> in(std::string_view key, const Result<void>& checked) {
@@ -64,7 +66,7 @@ Result<void> check_classes(const std::vector<std::string>& classes) {
   for (auto name = classes.begin(); name != classes.end(); ++name) {
     if (name->empty()) return invalid("classes: expected a class's name, got \"\"");
     if (std::find(classes.begin(), name, *name) != name) {
-      return invalid(fmt::format("classes: '{}' stands there twice", *name));
+      return invalid(fmt::format("classes: '{}' stands there twice", shortened(*name)));
     }
   }
   return {};
@@ -79,7 +81,7 @@ Result<void> check_parts(std::string_view key, const std::vector<Part>& parts, C
     });
     const std::string label =
         part->name.empty() ? fmt::format("{}: number {}", key, part - parts.begin() + 1)
-                           : fmt::format("{}: '{}'", key, part->name);
+                           : fmt::format("{}: '{}'", key, shortened(part->name));
     if (part->name.empty()) return invalid(label + ": name is missing");
     SHOAL_TRY(in(label + ": name", check_label_name(part->name)));
     if (same != part) return invalid(label + ": two have this name");
@@ -119,6 +121,20 @@ std::span<const std::string_view> schemes_of(std::string_view type) {
   return kWebhook;
 }
 
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+}
+
+// A line break would begin another command of NATS, and MQTT's servers hang up on a NUL.
+bool is_topic(std::string_view topic) {
+  constexpr std::size_t kTopicBytes = 1024;
+  if (topic.size() > kTopicBytes || topic.find_first_of("+#*> ") != std::string_view::npos) {
+    return false;
+  }
+  return escaped(topic) == topic;
+}
+
 Result<void> check_delivery(const SinkConfig& sink) {
   if (sink.url.empty()) return invalid("url is missing");
   SHOAL_TRY(in("url", check_network_url(sink.url, schemes_of(sink.type))));
@@ -135,10 +151,11 @@ Result<void> check_delivery(const SinkConfig& sink) {
   if (sink.type == "mqtt" && sink.user.empty() && !sink.password_file.empty()) {
     return invalid("password_file: MQTT has no password without user");
   }
-  if (sink.topic.find_first_of("+#*> ") != std::string::npos) {
+  if (!is_topic(sink.topic)) {
     return invalid(fmt::format("topic: expected a topic without wildcards (+ # * >) and blanks, "
-                               "got \"{}\"", sink.topic));
+                               "got \"{}\"", shortened(sink.topic)));
   }
+  if (has_control(sink.user)) return invalid("user: expected a name without control characters");
   return {};
 }
 
@@ -150,15 +167,40 @@ Result<void> check_sink(const SinkConfig& sink) {
   return {};
 }
 
-// Every file and folder that is written, once: retention of one would delete what is another's.
+// As the disk has it, whichever way it is written.
+std::filesystem::path place_of(const std::string& path) {
+  std::error_code error;
+  auto place = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+  if (error) place = std::filesystem::path(path).lexically_normal();
+  return place.has_filename() ? place : place.parent_path();
+}
+
+bool lies_in(const std::filesystem::path& place, const std::filesystem::path& folder) {
+  return std::mismatch(folder.begin(), folder.end(), place.begin(), place.end()).first ==
+         folder.end();
+}
+
+// Every file and folder that is written, once, and nothing of others in the folders of recordings
+// and alarms: retention of one would delete what is another's.
 Result<void> check_folders(const SiteConfig& site) {
-  std::map<std::string, std::string> owners;
+  std::map<std::filesystem::path, std::string> owners;
   const auto claim = [&](const std::string& path, std::string owner) -> Result<void> {
-    std::string normal = std::filesystem::path(path).lexically_normal().string();
-    if (normal.size() > 1 && normal.ends_with('/')) normal.pop_back();
-    const auto [entry, claimed] = owners.emplace(std::move(normal), std::move(owner));
-    if (claimed) return {};
-    return invalid(fmt::format("{}: \"{}\" is {} already", owner, path, entry->second));
+    const std::filesystem::path place = place_of(path);
+    for (const auto& [other, name] : owners) {
+      const bool whole = name == "site.recordings" || name == "site.spool";
+      if (place == other) {
+        return invalid(fmt::format("{}: \"{}\" is {} already", owner, path, name));
+      }
+      if (whole && lies_in(place, other)) {
+        return invalid(fmt::format("{}: \"{}\" lies in {}; expected a place of its own", owner,
+                                   path, name));
+      }
+      if (owner == "site.spool" && lies_in(other, place)) {
+        return invalid(fmt::format("{} lies in {}; expected a place of its own", name, owner));
+      }
+    }
+    owners.emplace(place, std::move(owner));
+    return {};
   };
   if (site.recordings.empty()) return invalid("site.recordings: expected a folder, got \"\"");
   if (site.spool.empty()) return invalid("site.spool: expected a folder, got \"\"");
@@ -177,37 +219,15 @@ Result<void> check_folders(const SiteConfig& site) {
 Result<void> check_model(const std::string& model, std::span<const std::string> models) {
   if (model.empty() || std::find(models.begin(), models.end(), model) != models.end()) return {};
   const std::vector<std::string_view> known(models.begin(), models.end());
-  return invalid(fmt::format("model: there is no [model.{}]{}", model, suggestion(model, known)));
-}
-
-bool is_secret_key(std::string key) {
-  std::transform(key.begin(), key.end(), key.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  constexpr std::array<std::string_view, 6> kWords{"pass", "pwd", "token", "key", "secret", "auth"};
-  return std::any_of(kWords.begin(), kWords.end(), [&](std::string_view word) {
-    return key.find(word) != std::string::npos;
-  });
+  return invalid(fmt::format("model: there is no [model.{}]{}", shortened(model),
+                             suggestion(model, known)));
 }
 
 }  // namespace
 
 std::string site_label(std::string_view what, std::string_view name, std::size_t index) {
-  return name.empty() ? fmt::format("{} {}", what, index + 1) : fmt::format("{} '{}'", what, name);
-}
-
-std::string without_secrets(const std::string& url) {
-  std::string hidden = without_password(url);
-  std::size_t at = hidden.find('?');
-  while (at != std::string::npos) {
-    const std::size_t next = hidden.find('&', at + 1);
-    const std::size_t end = std::min(next, hidden.size());
-    const std::size_t equals = hidden.find('=', at);
-    if (equals < end && is_secret_key(hidden.substr(at + 1, equals - at - 1))) {
-      hidden.replace(equals + 1, end - equals - 1, "***");
-    }
-    at = hidden.find('&', at + 1);
-  }
-  return hidden;
+  return name.empty() ? fmt::format("{} {}", what, index + 1)
+                      : fmt::format("{} '{}'", what, shortened(name));
 }
 
 Result<void> check_camera(const CameraConfig& camera) {
@@ -260,11 +280,16 @@ void name_sinks(std::vector<SinkConfig>& sinks) {
 }
 
 Result<void> check_site(const SiteConfig& site, std::span<const std::string> models) {
+  SHOAL_TRY(in("site.allow_urls", check_allow_urls(site.allow_urls)));
   std::set<std::string_view> cameras;
   for (std::size_t i = 0; i < site.cameras.size(); ++i) {
     const CameraConfig& camera = site.cameras[i];
     const std::string label = site_label("camera", camera.name, i);
     SHOAL_TRY(in(label, check_camera(camera)));
+    SHOAL_TRY(in(label, check_reach(camera.url, site.allow_urls)));
+    if (has_hidden_secrets(camera.url)) {
+      return invalid(label + ": url: *** stands for a hidden password; expected the password");
+    }
     SHOAL_TRY(in(label, check_model(camera.model, models)));
     if (!cameras.insert(camera.name).second) return invalid(label + ": two have this name");
   }

@@ -16,7 +16,7 @@ namespace shoal {
 // here, and whether its URL answers shows when it runs.
 //
 // Errors   invalid_argument.
-// Cost     some microseconds; a synthetic camera's specification is tried at its smallest size.
+// Cost     some microseconds.
 [[nodiscard]] Result<void> check_camera(const CameraConfig& camera);
 
 // Everything but check_references. Messages begin with "camera 'line-1': " and the key.
@@ -37,8 +37,5 @@ void name_sinks(std::vector<SinkConfig>& sinks);
 // "camera 'line-1'", or "camera 2" by its place where it has no name. `what`: camera, alarm, sink.
 [[nodiscard]] std::string site_label(std::string_view what, std::string_view name,
                                      std::size_t index);
-
-// The password of a URL, and values of its query that are called like one, as ***.
-[[nodiscard]] std::string without_secrets(const std::string& url);
 
 }  // namespace shoal

@@ -9,7 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/escaped_text.h"
 #include "core/suggest.h"
+#include "core/url_secrets.h"
 #include "pipeline/site_config_fields.h"
 
 namespace shoal {
@@ -99,7 +101,8 @@ Result<void> set_camera_option(SiteConfig& site, std::string_view name, ConfigNo
   if (camera == site.cameras.end()) {
     std::vector<std::string_view> known;
     for (const CameraConfig& c : site.cameras) known.push_back(c.name);
-    return invalid(fmt::format("there is no camera '{}'{}", which, suggestion(which, known)));
+    return invalid(fmt::format("there is no camera '{}'{}", shortened(which),
+                               suggestion(which, known)));
   }
   if (key == "name") return invalid("camera: names cannot be changed on the command line");
   CameraConfig changed = *camera;

@@ -7,14 +7,17 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "core/escaped_text.h"
+#include "core/url_secrets.h"
 #include "pipeline/config_values.h"
 #include "pipeline/site_config_fields.h"
-#include "source/stream_url.h"
 
 namespace shoal {
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::size_t kMessageMax = 2'000;  // whatever was sent
 
 Result<void> append(toml::array& list, const json::value& value);
 
@@ -81,7 +84,7 @@ Result<void> read_members(CameraConfig& camera, const json::object& object,
   for (const auto& [key, value] : object) {
     SHOAL_TRY(read_member(camera, std::string_view(key), value));
   }
-  camera.url = with_known_password(camera.url, known_url);
+  camera.url = with_secrets_of(camera.url, known_url);
   return check_camera(camera);
 }
 
@@ -99,13 +102,9 @@ Result<CameraConfig> camera_from_json(std::string_view body, const CameraConfig&
   CameraConfig camera = base;
   const Result<void> read = read_members(camera, object, known_url);
   if (read) return camera;
-  if (camera.name.empty()) return at_place("camera", read.error());
-  return at_place(site_label("camera", camera.name, 0), read.error());
-}
-
-std::string with_known_password(const std::string& url, const std::string& known) {
-  const bool hidden = url == without_secrets(known) || url == without_password(known);
-  return hidden ? known : url;
+  const std::string where = camera.name.empty() ? "camera" : site_label("camera", camera.name, 0);
+  const Error error = at_place(where, read.error());
+  return Error{error.code, shortened(error.message, kMessageMax)};
 }
 
 std::string camera_to_json(const CameraConfig& camera, Passwords passwords) {

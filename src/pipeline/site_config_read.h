@@ -16,7 +16,7 @@ enum class Passwords { kHidden, kShown };  // in URLs; hidden ones are "***"
 // A JSON object with keys of [[camera]], over `base`: to add a camera or replace its configuration,
 // base is CameraConfig{} (with the name, where the path has it); to change some keys, base is the
 // camera as it is. A key that is null gets its default. `known_url` is the URL, with its password,
-// of the camera that is replaced: where the body gives it back as camera_to_json hid it, it stays.
+// of the camera that is replaced: what the body gives back as camera_to_json hid it, it has again.
 //
 // The answer has passed check_camera; whether the name is free and the model exists is the caller's
 // to know.
@@ -25,10 +25,6 @@ enum class Passwords { kHidden, kShown };  // in URLs; hidden ones are "***"
 [[nodiscard]] Result<CameraConfig> camera_from_json(std::string_view body,
                                                     const CameraConfig& base,
                                                     const std::string& known_url = {});
-
-// `url`, or `known` where `url` is that with its password hidden: what a camera is changed to that
-// was read with Passwords::kHidden, or from a status, and given back.
-[[nodiscard]] std::string with_known_password(const std::string& url, const std::string& known);
 
 // One line: an object with every key, in the order of the file; `conf` is null where not set.
 [[nodiscard]] std::string camera_to_json(const CameraConfig& camera, Passwords passwords);

@@ -8,8 +8,9 @@
 #include <cctype>
 #include <charconv>
 
+#include "core/escaped_text.h"
 #include "core/suggest.h"
-#include "pipeline/site_config_check.h"
+#include "core/url_secrets.h"
 #include "source/stream_url.h"
 #include "source/synthetic.h"
 
@@ -20,12 +21,14 @@ constexpr std::array<std::string_view, 7> kCameraSchemes{"rtsp", "rtsps", "rtmp"
                                                          "https", "tcp", "udp"};
 constexpr std::array<std::string_view, 9> kCameraPrefixes{
     "rtsp", "rtsps", "rtmp", "http", "https", "tcp", "udp", "file", "synthetic"};
+constexpr std::size_t kShownBytes = 200;  // of a URL, in a message
 constexpr std::string_view kSynthetic = "synthetic:";
 constexpr std::string_view kFile = "file:";
 
 Error wrong_url(std::string_view expected, const std::string& url) {
   return {ErrorCode::kInvalidArgument,
-          fmt::format("expected {}, got \"{}\"", expected, without_secrets(url))};
+          fmt::format("expected {}, got \"{}\"", expected,
+                      shortened(without_secrets(url), kShownBytes))};
 }
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
@@ -55,26 +58,6 @@ std::string_view prefix_of(std::string_view url) {
     return std::isalnum(c) != 0 || c == '+' || c == '-';
   });
   return word ? prefix : std::string_view();
-}
-
-// Tried at 16x16, the smallest size, because making a line draws its boards: of keys that come
-// twice, the source takes the last.
-Result<void> check_synthetic(const std::string& url) {
-  std::string small = url;
-  if (small.find('?') == std::string::npos) {
-    small += '?';
-  } else if (small.back() != '?' && small.back() != '&') {
-    small += '&';
-  }
-  small += "size=16x16";
-  const auto checked = SyntheticSource::create(small, {});
-  if (checked) return {};
-  std::string message = checked.error().message;
-  const std::string prefix = small + ": ";
-  if (message.starts_with(prefix)) {
-    message = fmt::format("{}: {}", url, message.substr(prefix.size()));
-  }
-  return Error{checked.error().code, message};
 }
 
 }  // namespace
@@ -134,7 +117,7 @@ Result<void> check_camera_url(const std::string& url) {
   if (std::any_of(url.begin(), url.end(), is_control)) {
     return wrong_url("a URL or path without control characters", url);
   }
-  if (text.starts_with(kSynthetic)) return check_synthetic(url);
+  if (text.starts_with(kSynthetic)) return SyntheticSource::check(url);
   if (text.starts_with(kFile)) {
     if (text.size() == kFile.size()) return wrong_url("a path after file:", url);
     return {};

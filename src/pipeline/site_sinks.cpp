@@ -2,6 +2,7 @@
 #include "pipeline/site_sinks.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/private_file.h"
 #include "sink/file_camera_sinks.h"
 #include "sink/mqtt_sink.h"
 #include "sink/nats_sink.h"
@@ -26,6 +28,7 @@ constexpr std::size_t kSecretMax = 4096;  // bytes
 // The first line of a file; empty where no file is named.
 Result<std::string> read_secret(const std::string& path, std::string_view what) {
   if (path.empty()) return std::string();
+  SHOAL_TRY(check_private_file(what, path));
   std::ifstream file(path);
   if (!file) {
     return Error{ErrorCode::kNotFound, fmt::format("{}: {} cannot be read", what, path)};
@@ -105,6 +108,17 @@ Made make_nats(const SinkConfig& config) {
   return create_nats_sink(std::move(options));
 }
 
+// A pipe blocks who writes until somebody reads, and no stop ends that. What is the program's own
+// output is its caller's to read.
+Result<void> check_place(const std::string& path) {
+  struct stat facts {};
+  const bool own = path.starts_with("/dev/") || path.starts_with("/proc/self/fd/");
+  if (path.empty() || own || ::stat(path.c_str(), &facts) != 0) return {};
+  if (!S_ISFIFO(facts.st_mode) && !S_ISSOCK(facts.st_mode)) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               path + ": is a pipe or socket; expected a file or folder"};
+}
+
 struct Type {
   std::string_view name;
   Made (*make)(const SinkConfig&);
@@ -125,7 +139,8 @@ Result<std::unique_ptr<CameraSink>> make_camera_sink(const SinkConfig& config) {
   const std::string name = config.name.empty() ? config.type : config.name;
   for (const Type& type : kTypes) {
     if (type.name != config.type) continue;
-    auto made = type.make(config);
+    const auto place = check_place(config.path);
+    Made made = place ? type.make(config) : Made(place.error());
     if (made) return made;
     return Error{made.error().code, fmt::format("sink '{}': {}", name, made.error().message)};
   }

@@ -2,7 +2,11 @@
 // sink. What sinks write is tested beside them.
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
+#include <filesystem>
 #include <fstream>
+#include <string>
 
 #include "core/fixtures_test.h"
 #include "pipeline/site_sinks.h"
@@ -61,11 +65,27 @@ TEST(SiteSinks, WhatIsWrongIsNamedWithTheSink) {
   config.password_file = folder.file("missing");
   EXPECT_EQ(make_camera_sink(config).error().code, ErrorCode::kNotFound);
   config.password_file = folder.file("empty");
+  EXPECT_NE(make_camera_sink(config).error().message.find("chmod 600"), std::string::npos);
+  std::filesystem::permissions(config.password_file, std::filesystem::perms::owner_read);
   const auto mqtt = make_camera_sink(config);
   ASSERT_FALSE(mqtt);
   EXPECT_EQ(mqtt.error().code, ErrorCode::kInvalidArgument);
   EXPECT_NE(mqtt.error().message.find("sink 'archive': password_file: expected the secret in the "
                                       "first line"), std::string::npos) << mqtt.error().message;
+}
+
+TEST(SiteSinksTest, NobodyWaitsForTheReaderOfAPipe) {
+  const ScratchFolder folder;
+  const std::string pipe = folder.file("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  for (const char* type : {"jsonl", "coco", "mot", "yolo", "video", "sqlite"}) {
+    SinkConfig config;
+    config.type = type;
+    config.path = pipe;
+    const auto sink = make_camera_sink(config);
+    ASSERT_FALSE(sink) << type;
+    EXPECT_NE(sink.error().message.find("pipe"), std::string::npos) << sink.error().message;
+  }
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "core/log.h"
+#include "pipeline/camera_reach.h"
 #include "pipeline/site_config_check.h"
 #include "pipeline/site_config_read.h"
 
@@ -31,14 +32,19 @@ constexpr std::int64_t kVersion = 1;
 
 std::string system_text(int number) { return std::generic_category().message(number); }
 
+// Opened without waiting for the other end of a pipe.
 class File {
  public:
   File(const std::string& path, int flags, mode_t mode = 0)
-      : descriptor_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
+      : descriptor_(::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode)) {}
   File(const File&) = delete;
   File& operator=(const File&) = delete;
   ~File() { (void)close(); }
   [[nodiscard]] bool is_open() const { return descriptor_ >= 0; }
+  [[nodiscard]] bool is_regular() const {
+    struct stat facts {};
+    return ::fstat(descriptor_, &facts) == 0 && S_ISREG(facts.st_mode);
+  }
   [[nodiscard]] int descriptor() const { return descriptor_; }
   [[nodiscard]] bool close() {
     const int descriptor = std::exchange(descriptor_, -1);
@@ -64,6 +70,7 @@ int write_all(int descriptor, std::string_view bytes) {
 int read_all(const std::string& path, std::optional<std::string>& text) {
   const File file(path, O_RDONLY);
   if (!file.is_open()) return errno == ENOENT ? 0 : errno;
+  if (!file.is_regular()) return EINVAL;
   std::string bytes;
   char part[16'384];
   for (;;) {
@@ -83,6 +90,7 @@ int write_beside(const std::string& path, std::string_view bytes) {
   const std::string beside = path + ".tmp";
   File file(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
   if (!file.is_open()) return errno;
+  if (!file.is_regular()) return EINVAL;
   int failed = write_all(file.descriptor(), bytes);
   if (failed == 0 && ::fsync(file.descriptor()) != 0) failed = errno;
   if (!file.close() && failed == 0) failed = errno;
@@ -293,11 +301,29 @@ Result<void> SiteState::save(std::span<const CameraConfig> now) {
 }
 
 Result<SiteState> open_site_state(SiteConfig& site, std::span<const std::string> models) {
+  struct stat facts {};
+  if (!site.state_file.empty() && ::stat(site.state_file.c_str(), &facts) == 0 &&
+      !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
+    return Error{ErrorCode::kUnavailable,
+                 fmt::format("site.state_file: {}: is a pipe or device; expected a file",
+                             site.state_file)};
+  }
   const Result<void> configured = check_references(site);
   SiteState state = SiteState::open(site.state_file, site.cameras, models);
   const bool same = state.cameras() == site.cameras;
   if (same && !configured) return configured.error();
-  site.cameras = state.cameras();
+  const std::vector<CameraConfig> entries = std::exchange(site.cameras, state.cameras());
+  // They came through a door, and what doors may ask for can have become less since.
+  std::erase_if(site.cameras, [&](const CameraConfig& camera) {
+    const CameraConfig* entry = find_camera(entries, camera.name);
+    if (entry != nullptr && entry->url == camera.url) return false;
+    const auto checked = check_reach_of_door(camera.url, site.allow_urls);
+    if (!checked) {
+      log(LogLevel::kWarn, "site", "camera '{}' of {} is left out: {}", camera.name,
+          site.state_file, checked.error().message);
+    }
+    return !checked;
+  });
   for (const std::string& note : state.notes()) log(LogLevel::kWarn, "site", "{}", note);
   const Result<void> now = check_references(site);
   if (!now) {

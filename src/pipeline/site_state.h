@@ -54,9 +54,10 @@ class SiteState {
 
 // Puts the cameras of site.state_file in the place of those of the configuration, logs the notes,
 // and checks what alarms and sinks name against them. What cameras that were removed in the run
-// make untrue is a note.
+// make untrue is a note; cameras that doors may not add any more (site.allow_urls) are left out.
 //
-// Errors   those of check_references, where the configuration alone has it wrong.
+// Errors   those of check_references, where the configuration alone has it wrong; unavailable: the
+//          file is a pipe or device.
 [[nodiscard]] Result<SiteState> open_site_state(SiteConfig& site,
                                                 std::span<const std::string> models);
 

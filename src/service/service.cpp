@@ -150,6 +150,7 @@ class RunningService final : public Service {
   bool cameras_ended() const override { return site_ && site_->all_ended(); }
   std::vector<std::string> reload(const Config& config) override;
   void drain() override;
+  bool is_stuck() const override { return site_ && site_->has_stuck_cameras(); }
 
  private:
   void reload_models(const Config& config, std::vector<std::string>& lines);

@@ -54,6 +54,9 @@ class Service {
   // No new connections or calls; answers what was accepted, at the latest after the configured
   // time; closes. Idempotent.
   virtual void drain() = 0;
+  // After drain(): threads of cameras hang and cannot be waited for. Everything is written and
+  // closed; the process may end, and this object must not.
+  [[nodiscard]] virtual bool is_stuck() const = 0;
 };
 
 }  // namespace shoal

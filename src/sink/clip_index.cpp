@@ -1,12 +1,14 @@
 // Names of files are the index; their contents are read when somebody asks.
 #include "sink/clip_index.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <set>
 #include <system_error>
@@ -23,18 +25,25 @@ constexpr std::size_t kInMemory = 256;
 constexpr std::int64_t kFileMax = 16 << 20;  // bytes; of a JSON or thumbnail that is worth reading
 constexpr std::string_view kPart = ".part";
 
-// Empty where the file is missing, unreadable or too large.
+// Empty where the file is missing, unreadable, too large, or a link: nothing of ours is one.
 template <typename Bytes>
 Bytes read_small(const std::string& path) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) return {};
-  const auto size = static_cast<std::int64_t>(file.tellg());
-  if (size <= 0 || size > kFileMax) return {};
-  file.seekg(0);
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  if (file < 0) return {};
+  struct stat facts {};
   Bytes bytes;
-  bytes.resize(static_cast<std::size_t>(size));
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
-  return file.gcount() == size ? bytes : Bytes{};
+  std::size_t got = 0;
+  const bool sound = ::fstat(file, &facts) == 0 && S_ISREG(facts.st_mode) &&
+                     facts.st_size > 0 && facts.st_size <= kFileMax;
+  if (sound) bytes.resize(static_cast<std::size_t>(facts.st_size));
+  while (got < bytes.size()) {
+    const ssize_t count = ::read(file, bytes.data() + got, bytes.size() - got);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    got += static_cast<std::size_t>(count);
+  }
+  ::close(file);
+  return got == bytes.size() ? bytes : Bytes{};
 }
 
 // The newest alarms are kept whole; an alarm says what has become of its clip.
@@ -70,6 +79,7 @@ std::vector<ClipIndex::Found> ClipIndex::scan() {
       std::filesystem::remove(at->path(), ignored);
       continue;
     }
+    if (at->is_symlink(ignored)) continue;
     Record& record = records_[id];
     record.has_alarm = record.has_alarm || suffix == ".json";
     if (suffix == ".mp4") record.clip = ClipState::kReady;

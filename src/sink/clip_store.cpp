@@ -1,4 +1,4 @@
-// The store's thread: writes alarms, pulls packets off tapes into files, holds the budget.
+// The store's thread: pulls packets off tapes into files, holds the budget.
 #include "sink/clip_store.h"
 
 #include <fmt/format.h>
@@ -38,7 +38,7 @@ std::int64_t file_bytes(const std::string& path) {
 // Under another name first: what has the right name is whole.
 Result<void> write_whole(const std::string& path, std::span<const std::uint8_t> bytes) {
   const std::string part = path + ".part";
-  SHOAL_TRY(write_file(part, bytes));
+  SHOAL_TRY(write_file(part, bytes, OutputFile::Mode::kNew));
   if (std::rename(part.c_str(), path.c_str()) != 0) {
     const Error error = write_error(path, 0, errno);
     ::unlink(part.c_str());
@@ -80,7 +80,8 @@ struct ClipStore::State {
   std::condition_variable work;
   bool awake = false;
   bool stopping = false;
-  std::vector<std::shared_ptr<const Alarm>> waiting;
+  std::vector<std::string> unmeasured;  // alarms whose files the thread has not seen yet
+  bool alarms_fail = false;          // it was logged that the disk does not take them
   std::vector<std::unique_ptr<Job>> fresh;
   std::size_t jobs_open = 0;  // fresh ones too
   std::function<void(const std::string&)> listener;
@@ -92,7 +93,6 @@ struct ClipStore::State {
   std::vector<std::unique_ptr<Job>> jobs;
   TapedPacket packet;
   std::vector<std::uint8_t> bytes;
-  bool alarms_fail = false;  // it was logged that the disk does not take them
   bool clips_fail = false;
   std::thread thread;
 
@@ -127,6 +127,7 @@ void ClipStore::State::measure(const std::string& id) {
   budget.set(id, alarm_id_time(id), total);
 }
 
+// By the caller's thread: who has been told of an alarm finds it again after a kill.
 void ClipStore::State::keep(const Alarm& alarm) {
   Result<void> kept;
   if (!alarm.thumbnail.empty()) kept = write_whole(index.path(alarm.id, ".jpg"), alarm.thumbnail);
@@ -135,11 +136,13 @@ void ClipStore::State::keep(const Alarm& alarm) {
     kept = write_whole(index.path(alarm.id, ".json"),
                        {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
   }
+  const std::lock_guard lock(mutex);
+  ++(kept ? counts.alarms : counts.alarms_failed);
   if (kept) alarms_fail = false;
   if (!kept) report(alarms_fail, kept.error());
-  const bool written = kept.has_value();
-  count([written](ClipStoreCounts& c) { ++(written ? c.alarms : c.alarms_failed); });
-  measure(alarm.id);
+  unmeasured.push_back(alarm.id);
+  awake = true;
+  work.notify_one();
 }
 
 // Writes one packet. False: the clip is complete.
@@ -155,6 +158,7 @@ Result<bool> ClipStore::State::step(Job& job, bool ending) {
   if (packet.time > job.cut.end && ++job.beyond_end > job.cut.reorder_depth) return false;
   if (!job.file) {
     const std::string path = index.path(job.id, ".mp4.part");
+    SHOAL_TRY(make_new_file(path));
     job.file = SHOAL_TRY(ClipFile::open(path, packet, bytes, job.cut));
   }
   auto written = job.file->write(packet, bytes);
@@ -248,17 +252,17 @@ void ClipStore::State::hold_budget() {
 void ClipStore::State::run() {
   TimePoint looked = Clock::now();
   for (bool ending = false; !ending;) {
-    std::vector<std::shared_ptr<const Alarm>> alarms;
+    std::vector<std::string> alarms;
     std::vector<std::unique_ptr<Job>> begun;
     {
       std::unique_lock lock(mutex);
       work.wait_for(lock, kTick, [this] { return awake || stopping; });
       awake = false;
       ending = stopping;
-      alarms.swap(waiting);
+      alarms.swap(unmeasured);
       begun.swap(fresh);
     }
-    for (const auto& alarm : alarms) keep(*alarm);
+    for (const std::string& id : alarms) measure(id);
     for (auto& job : begun) jobs.push_back(std::move(job));
     pump_all(ending);
     const TimePoint now = Clock::now();
@@ -287,16 +291,15 @@ Result<std::unique_ptr<ClipStore>> ClipStore::open(const std::string& folder,
 
 void ClipStore::add(std::shared_ptr<const Alarm> alarm) {
   State& state = *state_;
-  const std::lock_guard lock(state.mutex);
-  const bool room = !state.stopping && state.waiting.size() < state.options.waiting_max;
-  if (!room || !alarm || !is_alarm_id(alarm->id)) {
-    ++state.counts.alarms_failed;
-    return;
+  {
+    const std::lock_guard lock(state.mutex);
+    if (state.stopping || !alarm || !is_alarm_id(alarm->id)) {
+      ++state.counts.alarms_failed;
+      return;
+    }
+    state.index.add(alarm);
   }
-  state.index.add(alarm);
-  state.waiting.push_back(std::move(alarm));
-  state.awake = true;
-  state.work.notify_one();
+  state.keep(*alarm);
 }
 
 bool ClipStore::begin_clip(const std::string& alarm_id, std::shared_ptr<PacketTape> tape,

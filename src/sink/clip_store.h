@@ -1,5 +1,5 @@
 // The folder of what alarms leave behind: for each its JSON, its thumbnail and its clip. One thread
-// writes; the folder stays within its bounds, the oldest alarms go first.
+// writes clips; the folder stays within its bounds, the oldest alarms go first.
 #pragma once
 
 #include <cstddef>
@@ -20,13 +20,12 @@ namespace shoal {
 struct ClipStoreOptions {
   DiskLimits limits = {};
   std::size_t clips_max = 64;    // being written at one time; a further alarm gets none
-  std::size_t waiting_max = 256; // alarms that wait for the disk; further ones are not kept here
 };
 
 // Since the store was opened, but for the last two.
 struct ClipStoreCounts {
   std::uint64_t alarms = 0;         // written
-  std::uint64_t alarms_failed = 0;  // disk full, or too many waited
+  std::uint64_t alarms_failed = 0;  // disk full, or after finish()
   std::uint64_t clips = 0;          // complete
   std::uint64_t clips_failed = 0;   // begun, and not completed: disk full
   std::uint64_t clips_refused = 0;  // not begun: too many at one time, or too little free space
@@ -56,8 +55,10 @@ class ClipStore {
   ClipStore(const ClipStore&) = delete;
   ClipStore& operator=(const ClipStore&) = delete;
 
-  // Keeps an alarm: it is in alarms() at once and on the disk soon. An alarm that cannot be kept
-  // is counted and logged; it is none of the other sinks' business.
+  // Keeps an alarm: it is in alarms() and in its files when this returns, so that whoever is told
+  // of it afterwards finds it there, also after a kill. An alarm that cannot be kept is counted and
+  // logged; it is none of the other sinks' business.
+  // Cost     writes two small files.
   void add(std::shared_ptr<const Alarm> alarm);
 
   // Called when an alarm's clip is ready. Set it before the first clip; must not block.

@@ -100,7 +100,7 @@ TEST_F(ClipStoreTest, AnAlarmIsInTheHistoryAtOnceAndInTheNextRun) {
 }
 
 TEST_F(ClipStoreTest, HistoryBeyondMemoryComesFromTheDisk) {
-  auto store = open({.waiting_max = 1000});
+  auto store = open();
   for (int i = 0; i < 600; ++i) store->add(alarm(i, i * 1ms));
   store->finish();
   const auto all = store->alarms(1000, "");
@@ -269,6 +269,34 @@ TEST_F(ClipStoreTest, TheLastFreeBytesOfADiskAreNotForClips) {
   store->finish();
   EXPECT_EQ(store->counts().alarms, 1U);
   EXPECT_EQ(store->counts().clips_refused, 1U);
+}
+
+TEST_F(ClipStoreTest, AnAlarmIsInItsFilesWhenAddReturns) {
+  auto store = open();
+  for (int i = 1; i <= 20; ++i) {
+    store->add(alarm(i, std::chrono::milliseconds(i)));
+    // What a kill would leave now.
+    EXPECT_TRUE(std::filesystem::exists(at("clips/" + alarm(i, std::chrono::milliseconds(i))->id +
+                                           ".json")));
+  }
+}
+
+TEST_F(ClipStoreTest, LinksAreNeitherReadNorWrittenThrough) {
+  std::filesystem::create_directories(at("clips"));
+  std::ofstream(at("secret")) << "secret";
+  const std::string id = alarm(1)->id;
+  std::filesystem::create_symlink(at("secret"), at("clips/" + id + ".mp4"));
+  std::filesystem::create_symlink(at("secret"), at("clips/" + id + ".json.part"));
+  std::filesystem::create_symlink(at("secret"), at("clips/" + alarm(2)->id + ".json.part"));
+  auto store = open();
+  EXPECT_EQ(store->clip_file(id).error().code, ErrorCode::kNotFound);
+  std::filesystem::create_symlink(at("secret"), at("clips/" + alarm(2)->id + ".json.part"));
+  store->add(alarm(2));
+  store->finish();
+  std::string kept;
+  std::ifstream(at("secret")) >> kept;
+  EXPECT_EQ(kept, "secret");
+  EXPECT_EQ(store->counts().alarms, 1U);
 }
 
 TEST_F(ClipStoreTest, AFileInPlaceOfTheFolderIsNamed) {

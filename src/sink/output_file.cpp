@@ -112,7 +112,11 @@ Result<OutputFile> OutputFile::open(const std::string& path, Mode mode) {
   if (!parent.empty() && !std::filesystem::is_directory(parent, ignored)) {
     SHOAL_TRY(make_folder(parent.string()));
   }
-  const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (mode == Mode::kAppend ? O_APPEND : O_TRUNC);
+  const int how = mode == Mode::kAppend ? O_APPEND
+                  : mode == Mode::kNew  ? O_EXCL | O_NOFOLLOW
+                                        : O_TRUNC;
+  const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | how;
+  if (mode == Mode::kNew) ::unlink(path.c_str());
   file.descriptor_ = ::open(path.c_str(), flags, 0666);
   if (file.descriptor_ < 0) {
     return Error{ErrorCode::kUnavailable,
@@ -165,8 +169,14 @@ Result<void> OutputFile::close() {
   return {};
 }
 
-Result<void> write_file(const std::string& path, std::span<const std::uint8_t> bytes) {
-  OutputFile file = SHOAL_TRY(OutputFile::open(path));
+Result<void> make_new_file(const std::string& path) {
+  OutputFile file = SHOAL_TRY(OutputFile::open(path, OutputFile::Mode::kNew));
+  return file.close();
+}
+
+Result<void> write_file(const std::string& path, std::span<const std::uint8_t> bytes,
+                        OutputFile::Mode mode) {
+  OutputFile file = SHOAL_TRY(OutputFile::open(path, mode));
   auto written = file.append({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   if (written) written = file.close();
   if (!written && file.seekable()) ::unlink(path.c_str());

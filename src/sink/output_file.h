@@ -20,7 +20,11 @@ namespace shoal {
 // One file, written piece by piece without a buffer: what was written is in the file.
 class OutputFile {
  public:
-  enum class Mode : std::uint8_t { kTruncate, kAppend };
+  enum class Mode : std::uint8_t {
+    kTruncate,
+    kAppend,
+    kNew,  // what has this name goes, whatever it is: no link is followed, no pipe waited for
+  };
 
   // Makes missing parent folders. "-" is standard output, which is not closed.
   // Errors   kInvalidArgument, kUnavailable, as make_folder.
@@ -61,8 +65,11 @@ class OutputFile {
 
 // Replaces the file by these bytes. A failure leaves no part of a new file behind.
 // Errors   as OutputFile.
-[[nodiscard]] Result<void> write_file(const std::string& path,
-                                      std::span<const std::uint8_t> bytes);
+[[nodiscard]] Result<void> write_file(const std::string& path, std::span<const std::uint8_t> bytes,
+                                      OutputFile::Mode mode = OutputFile::Mode::kTruncate);
+
+// An empty file of this name for a library that opens it by its name: made as by Mode::kNew.
+[[nodiscard]] Result<void> make_new_file(const std::string& path);
 
 // "out/x.mp4: 300 bytes could not be written after 1,024 bytes: No space left on device; ...".
 [[nodiscard]] Error write_error(const std::string& path, std::int64_t after, int error_number);

@@ -13,11 +13,13 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "core/log.h"
 #include "sink/annotate.h"
 #include "sink/output_file.h"
 #include "sink/picture_copy.h"
+#include "sink/retention_clock.h"
 #include "sink/video_writer.h"
 
 namespace shoal {
@@ -79,17 +81,26 @@ struct CameraVideo {
 class SegmentSink final : public CameraSink {
  public:
   explicit SegmentSink(const SegmentOptions& options)
-      : options_(options), budget_(options.limits) {}
+      : options_(options), budget_(options.limits), clock_(options.limits.keep_max) {}
 
   void scan() {
     std::error_code error;
+    std::vector<std::pair<std::string, WallTime>> found;
+    const WallTime now = std::chrono::system_clock::now();
+    std::optional<WallTime> newest;
     for (std::filesystem::recursive_directory_iterator at(options_.folder, error), end;
          !error && at != end; at.increment(error)) {
       if (at.depth() > 1) at.disable_recursion_pending();
       const auto time = named_time(at->path().stem().string());
       if (at.depth() != 1 || at->path().extension() != ".mp4" || !time) continue;
-      budget_.set(at->path().string(), *time, file_bytes(at->path().string()));
+      found.emplace_back(at->path().string(), *time);
+      // Of a time to come: made while the clock was wrong.
+      if (*time <= now) newest = std::max(newest.value_or(*time), *time);
     }
+    clock_.begin(now, Clock::now(), newest);
+    std::sort(found.begin(), found.end(),
+              [](const auto& a, const auto& b) { return a.second < b.second; });
+    for (const auto& [path, time] : found) set(path, time);
     if (error) log(LogLevel::kWarn, "video", "{}: {}", options_.folder, error.message());
     hold_budget();
   }
@@ -128,7 +139,7 @@ class SegmentSink final : public CameraSink {
     if (now < look_at_) return;
     look_at_ = now + kLookEvery;
     for (const auto& [name, video] : videos_) {
-      if (video.writer) budget_.set(video.path, video.begin, file_bytes(video.path));
+      if (video.writer) set(video.path, video.begin);
     }
     hold_budget();
   }
@@ -192,14 +203,15 @@ class SegmentSink final : public CameraSink {
     const std::string stem = folder + "/" + time_name(result.captured_at);
     std::string path = stem + ".mp4";
     std::error_code ignored;
-    for (int i = 2; std::filesystem::exists(path, ignored); ++i) {
+    for (int i = 2; std::filesystem::exists(path, ignored); ++i) {  // a link to nowhere is replaced
       path = fmt::format("{}-{}.mp4", stem, i);
     }
+    SHOAL_TRY(make_new_file(path));
     video.writer = std::make_unique<VideoWriter>(SHOAL_TRY(VideoWriter::open(path, padded)));
     video.path = std::move(path);
     video.begin = result.captured_at;
     ++files_;
-    budget_.set(video.path, video.begin, 0);
+    set(video.path, video.begin);
     return {};
   }
 
@@ -207,13 +219,19 @@ class SegmentSink final : public CameraSink {
     if (!video.writer) return {};
     const auto writer = std::exchange(video.writer, nullptr);
     auto finished = writer->finish();
-    budget_.set(video.path, video.begin, file_bytes(video.path));
+    set(video.path, video.begin);
     return finished;
   }
 
+  WallTime now() { return clock_.now(std::chrono::system_clock::now(), Clock::now()); }
+
+  // What the clock, when it was wrong, has named for a time to come grows old from now on.
+  void set(const std::string& path, WallTime begin) {
+    budget_.set(path, std::min(begin, now()), file_bytes(path));
+  }
+
   void hold_budget() {
-    const WallTime now = std::chrono::system_clock::now();
-    for (const std::string& path : budget_.take_excess(now, free_disk_bytes(options_.folder))) {
+    for (const std::string& path : budget_.take_excess(now(), free_disk_bytes(options_.folder))) {
       for (auto& [name, video] : videos_) {
         if (!video.writer || video.path != path) continue;
         (void)close(video);
@@ -225,6 +243,7 @@ class SegmentSink final : public CameraSink {
 
   const SegmentOptions options_;
   DiskBudget budget_;
+  RetentionClock clock_;
   std::map<std::string, CameraVideo, std::less<>> videos_;  // by camera
   PixelBuffer pixels_;
   Error last_error_;

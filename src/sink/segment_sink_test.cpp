@@ -1,6 +1,10 @@
 // Video files of cameras, read back by OpenCV: when they begin and end, what is in them, what goes.
 #include "sink/segment_sink.h"
 
+#include <fmt/chrono.h>
+
+#include <ctime>
+
 #include "sink/camera_sink_for_test.h"
 
 namespace shoal {
@@ -138,12 +142,23 @@ TEST_F(SegmentSinkTest, FilesBeyondTheAgeGo) {
                            "2020-01-01T00-00-00Z-x.mp4", "2020-01-01.mp4"}) {
     std::ofstream(at("video/a/") + name) << "x";
   }
+  const std::string young = fmt::format("{:%Y-%m-%dT%H-%M-%SZ}.mp4",
+                                        fmt::gmtime(std::time(nullptr) - 3600));
+  std::ofstream(at("video/a/") + young) << "x";
   auto sink = open({.limits = {.keep_max = std::chrono::hours(24)}});
-  play(*sink, test_camera("a"), 0ms, 1s, 100ms);
+  ASSERT_TRUE(sink->finish());
+  EXPECT_EQ(files("video"), "a/2020-01-01.mp4 a/2020-01-01T00-00-00Z-x.mp4 a/" + young);
+}
+
+TEST_F(SegmentSinkTest, AClockThatIsYearsAheadTakesNothing) {
+  std::filesystem::create_directories(at("video/a"));
+  for (const char* name : {"2015-01-01T00-00-00Z.mp4", "2015-01-01T06-00-00Z.mp4"}) {
+    std::ofstream(at("video/a/") + name) << "x";
+  }
+  auto sink = open({.limits = {.keep_max = std::chrono::hours(24)}});
   sink->tick(Clock::now());
   ASSERT_TRUE(sink->finish());
-  EXPECT_EQ(files("video"), "a/2020-01-01.mp4 a/2020-01-01T00-00-00Z-x.mp4 "
-                            "a/2026-11-21T08-00-00Z.mp4");
+  EXPECT_EQ(files("video"), "a/2015-01-01T00-00-00Z.mp4 a/2015-01-01T06-00-00Z.mp4");
 }
 
 TEST_F(SegmentSinkTest, AFullDiskIsSaidAndTheOtherCamerasGoOn) {

@@ -19,6 +19,8 @@ namespace shoal {
 namespace {
 
 constexpr std::string_view kUnfinished = ".unfinished";
+// Nothing of ours is a link, or a pipe that waits for somebody.
+constexpr int kOurs = O_NOFOLLOW | O_NONBLOCK;
 constexpr const char* kLockName = "lock";
 
 class Descriptor {
@@ -74,7 +76,7 @@ Result<SpoolFolder> SpoolFolder::open(const std::string& path) {
   folder.path_ = path;
   folder.folder_ = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder.folder_ < 0) return folder.failure("opening the folder", ".");
-  folder.lock_ = ::openat(folder.folder_, kLockName, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  folder.lock_ = ::openat(folder.folder_, kLockName, O_RDWR | O_CREAT | O_CLOEXEC | kOurs, 0600);
   if (folder.lock_ < 0) return folder.failure("opening", kLockName);
   if (::flock(folder.lock_, LOCK_EX | LOCK_NB) != 0) {
     return Error{ErrorCode::kUnavailable,
@@ -115,7 +117,7 @@ Result<std::vector<std::string>> SpoolFolder::names() const {
 
 Result<std::string> SpoolFolder::read(const std::string& name, std::size_t bytes_max) const {
   // Without waiting, should the name be a pipe's.
-  const Descriptor file(::openat(folder_, name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const Descriptor file(::openat(folder_, name.c_str(), O_RDONLY | O_CLOEXEC | kOurs));
   if (!file.is_open()) return failure("opening", name);
   struct stat status = {};
   if (::fstat(file.get(), &status) != 0) return failure("reading", name);
@@ -132,7 +134,7 @@ Result<std::string> SpoolFolder::read(const std::string& name, std::size_t bytes
 Result<void> SpoolFolder::create(const std::string& name, std::string_view bytes) {
   const std::string unfinished = name + std::string(kUnfinished);
   const Descriptor file(::openat(folder_, unfinished.c_str(),
-                                 O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+                                 O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | kOurs, 0600));
   if (!file.is_open()) return failure("making", unfinished);
   if (write_whole(file.get(), bytes) && ::fsync(file.get()) == 0 &&
       ::renameat(folder_, unfinished.c_str(), folder_, name.c_str()) == 0) {
@@ -147,7 +149,7 @@ Result<void> SpoolFolder::create(const std::string& name, std::string_view bytes
 
 Result<void> SpoolFolder::append(const std::string& name, std::size_t size,
                                  std::string_view bytes) {
-  const Descriptor file(::openat(folder_, name.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  const Descriptor file(::openat(folder_, name.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | kOurs));
   if (!file.is_open()) return failure("opening", name);
   if (write_whole(file.get(), bytes) && ::fsync(file.get()) == 0) return {};
   const Error error = failure("writing", name);
@@ -156,7 +158,7 @@ Result<void> SpoolFolder::append(const std::string& name, std::size_t size,
 }
 
 Result<void> SpoolFolder::cut(const std::string& name, std::size_t size) {
-  const Descriptor file(::openat(folder_, name.c_str(), O_WRONLY | O_CLOEXEC));
+  const Descriptor file(::openat(folder_, name.c_str(), O_WRONLY | O_CLOEXEC | kOurs));
   if (!file.is_open()) return failure("opening", name);
   if (::ftruncate(file.get(), static_cast<off_t>(size)) != 0 || ::fsync(file.get()) != 0) {
     return failure("cutting", name);

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/log.h"
+#include "sink/retention_clock.h"
 #include "sink/sqlite_database.h"
 #include "sink/sqlite_rows.h"
 
@@ -38,7 +39,8 @@ constexpr std::array<Aged, 5> kAged = {{{"tracks", "last_seen"},
 
 class SqliteSink final : public CameraSink {
  public:
-  explicit SqliteSink(const SqliteOptions& options) : options_(options) {}
+  explicit SqliteSink(const SqliteOptions& options)
+      : options_(options), clock_(options.keep) {}
 
   // Tells errors that will not go away by waiting.
   Result<void> start() {
@@ -115,11 +117,33 @@ class SqliteSink final : public CameraSink {
     }
     if (!opened) return delayed(std::move(opened).error(), now);
     database_ = std::move(*opened);
-    auto begun = begin_run();
+    auto begun = begin_clock();
+    if (begun) begun = begin_run();
     if (!begun) {
       close();
       return delayed(std::move(begun).error(), now);
     }
+    return {};
+  }
+
+  // Before anything is written: what is there tells whether the clock can be believed.
+  Result<void> begin_clock() {
+    if (std::exchange(clock_runs_, true)) return {};
+    const WallTime now = std::chrono::system_clock::now();
+    std::int64_t newest = 0;
+    for (const Aged& aged : kAged) {
+      const std::string query = fmt::format("SELECT {1} FROM {0} WHERE {1} <= {2} "
+                                            "ORDER BY {1} DESC LIMIT 1",
+                                            aged.table, aged.time, unix_milliseconds(now));
+      const auto found = database_->number(query.c_str());
+      if (!found) {
+        clock_runs_ = false;
+        return found.error();
+      }
+      newest = std::max(newest, *found);
+    }
+    const WallTime at{std::chrono::milliseconds(newest)};
+    clock_.begin(now, Clock::now(), newest > 0 ? std::optional(at) : std::nullopt);
     return {};
   }
 
@@ -214,7 +238,8 @@ class SqliteSink final : public CameraSink {
   Result<bool> retain() {
     bool more = false;
     if (options_.keep.count() > 0) {
-      const WallTime cut = std::chrono::system_clock::now() - options_.keep;
+      const WallTime now = clock_.now(std::chrono::system_clock::now(), Clock::now());
+      const WallTime cut = now - options_.keep;
       more = SHOAL_TRY(delete_before(unix_milliseconds(cut)));
     }
     const std::int64_t page = SHOAL_TRY(database_->number("PRAGMA page_size"));
@@ -240,6 +265,8 @@ class SqliteSink final : public CameraSink {
   std::optional<TimePoint> retry_at_;
   Error last_error_;
   TimePoint retain_at_;
+  RetentionClock clock_;
+  bool clock_runs_ = false;
   bool retaining_ = false;
   bool failing_ = false;
   std::uint64_t written_ = 0;

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 extern "C" {
 #include <libavdevice/version.h>
@@ -22,6 +23,7 @@ extern "C" {
 namespace shoal {
 namespace {
 
+constexpr unsigned kVideoMajor = 81;  // of all V4L2 devices, by the kernel's devices.txt
 constexpr std::string_view kScheme = "v4l2:";
 constexpr std::array<std::string_view, 3> kKeys = {"size", "fps", "format"};
 constexpr const char* kLibrary = "libavdevice.so." AV_STRINGIFY(LIBAVDEVICE_VERSION_MAJOR);
@@ -95,6 +97,10 @@ Result<void> check_device(const std::string& path) {
   if (!S_ISCHR(status.st_mode)) {
     return Error{ErrorCode::kInvalidArgument, path + ": expected a camera device; got a " +
                                                   (S_ISDIR(status.st_mode) ? "folder" : "file")};
+  }
+  // Opening a device can do something: ring a modem, arm a watchdog, wait for ever.
+  if (major(status.st_rdev) != kVideoMajor) {
+    return Error{ErrorCode::kUnsupported, path + ": not a camera, but another device"};
   }
   return {};
 }

@@ -2,7 +2,6 @@
 #include "source/file_source.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,8 +9,9 @@
 #include <cstring>
 #include <utility>
 
+#include "core/url_secrets.h"
 #include "source/file_names.h"
-#include "source/stream_url.h"
+#include "source/local_file.h"
 
 namespace shoal {
 namespace {
@@ -53,18 +53,9 @@ std::string mebibytes(std::size_t bytes) {
 Result<void> read_whole(std::vector<std::uint8_t>& bytes, const std::string& path,
                         std::size_t bytes_max, const StopSignal& stop) {
   bytes.clear();
-  struct stat status {};
-  // Asked before opening, because opening a pipe would wait for its writer.
-  if (::stat(path.c_str(), &status) != 0) return system_error(path, errno);
-  if (S_ISDIR(status.st_mode)) {
-    return Error{ErrorCode::kInvalidArgument, path + ": a folder; expected a file"};
-  }
-  if (!S_ISREG(status.st_mode)) {
-    return Error{ErrorCode::kUnsupported, path + ": a pipe or device; expected a regular file"};
-  }
+  const std::uint64_t size = SHOAL_TRY(check_regular_file(path));
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return system_error(path, errno);
-  const auto size = static_cast<std::size_t>(std::max<off_t>(status.st_size, 0));
   if (size > bytes_max) {
     return Error{ErrorCode::kOutOfMemory, path + ": a file of " + mebibytes(size) +
                                               "; expected at most " + mebibytes(bytes_max) +
@@ -168,7 +159,7 @@ Result<bool> FileSource::read_picture(Packet& packet) {
 
 Result<bool> FileSource::next(Packet& packet) {
   while (next_ < places_.size()) {
-    packet.name = without_password(places_[next_]);
+    packet.name = without_secrets(places_[next_]);
     if (stop_.requested()) return Error{ErrorCode::kCancelled, packet.name + ": stopped"};
     if (!is_video(places_[next_])) return read_picture(packet);
     if (video_ == nullptr && http_ == nullptr) {

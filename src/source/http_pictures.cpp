@@ -17,6 +17,7 @@ extern "C" {
 #include <vector>
 
 #include "core/ffmpeg.h"
+#include "core/url_secrets.h"
 #include "source/file_names.h"
 #include "source/jpeg_splitter.h"
 #include "source/login_error.h"
@@ -377,7 +378,7 @@ Result<std::unique_ptr<HttpPictures>> HttpPictures::open(const std::string& url,
   start_library();
   auto made = std::make_unique<State>();
   State& state = *made;
-  state.name = without_password(url);
+  state.name = without_secrets(url);
   const StreamUrl parts = split_stream_url(url);
   state.url = request_url(parts);
   state.has_login = parts.has_login;

@@ -150,18 +150,4 @@ Login login_of(const StreamUrl& url) {
   return login;
 }
 
-std::string without_password(const std::string& url) {
-  const StreamUrl parts = split_stream_url(url);
-  // Views of `url`: where they lie in it is what counts.
-  std::string_view login = parts.login;
-  if (parts.ambiguous) {
-    const std::size_t begin = parts.scheme.size() + 3;
-    login = std::string_view(url).substr(begin, url.rfind('@') - begin);
-  }
-  const std::size_t colon = login.find(':');
-  if (!parts.has_login || colon == std::string_view::npos) return url;
-  const std::size_t begin = parts.scheme.size() + 3;
-  return url.substr(0, begin + colon) + ":***" + url.substr(begin + login.size());
-}
-
 }  // namespace shoal

@@ -34,7 +34,4 @@ struct Login {
 // Of an address: without percent signs, as it is sent.
 [[nodiscard]] Login login_of(const StreamUrl& url);
 
-// "rtsp://admin:***@10.0.0.5/1": what may stand in messages, results and logs.
-[[nodiscard]] std::string without_password(const std::string& url);
-
 }  // namespace shoal

@@ -22,6 +22,8 @@ constexpr std::array<std::string_view, 1> kScenes = {"pcb"};
 constexpr std::array<std::string_view, 6> kKeys = {"size", "fps", "seed", "frames", "defects",
                                                    "pace"};
 
+constexpr std::int64_t kPixelsMax = std::int64_t{7680} * 4320;
+
 struct Specification {
   LineOptions line;
   double frames_per_second = 25;
@@ -47,6 +49,10 @@ std::string_view apply(Specification& out, std::string_view key, std::string_vie
                             ? std::nullopt
                             : number_in(value.substr(cross + 1), 16, 16'384);
     if (!width || !height) return "WIDTHxHEIGHT, each 16 to 16384, such as 1280x720";
+    // The line keeps several pictures: a size that no camera has would take gigabytes.
+    if (std::int64_t{*width} * *height > kPixelsMax) {
+      return "at most 33,177,600 pixels, such as 7680x4320";
+    }
     out.line.width = *width;
     out.line.height = *height;
   } else if (key == "fps") {
@@ -171,6 +177,11 @@ class BoardLineSource final : public SyntheticSource {
 };
 
 }  // namespace
+
+Result<void> SyntheticSource::check(std::string_view spec) {
+  SHOAL_TRY(parse(spec, Pace::kFast));
+  return {};
+}
 
 Result<std::unique_ptr<SyntheticSource>> SyntheticSource::create(std::string_view spec,
                                                                  const SourceOptions& options) {

@@ -23,7 +23,7 @@ struct SyntheticTruth {
 class SyntheticSource : public Source {
  public:
   // `spec` is "synthetic:pcb" with, after '?', any of these keys, joined by '&':
-  //   size=1280x720   pixels, 16..16384 a side      fps=25       frames a second, above 0
+  //   size=1280x720   pixels, 16 to 7680x4320       fps=25       frames a second, above 0
   //   seed=1          which line                    frames=500   how many; absent: no end
   //   defects=4       per board, 0..16              pace=fast    or live: at fps, in real time
   //
@@ -31,6 +31,8 @@ class SyntheticSource : public Source {
   // Errors   invalid_argument: what, which, expected, got; with a suggestion for a mistyped key.
   [[nodiscard]] static Result<std::unique_ptr<SyntheticSource>> create(
       std::string_view spec, const SourceOptions& options);
+  // The errors of create, without what it costs to draw the line's boards.
+  [[nodiscard]] static Result<void> check(std::string_view spec);
 
   // The defects in view in a frame: what a perfect detector would answer. Any frame, any time.
   // Threads  any; does not touch the state of next().

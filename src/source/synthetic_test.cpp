@@ -68,6 +68,8 @@ TEST(SyntheticSourceTest, HasNoEndAndAllDefaultsWhereNothingIsSaid) {
 TEST(SyntheticSourceTest, RefusesWhatItDoesNotKnowWithASuggestion) {
   EXPECT_NE(refusal("synthetic:pcb?sized=64x64").find("did you mean 'size'"), std::string::npos);
   EXPECT_NE(refusal("synthetic:pbc").find("expected pcb"), std::string::npos);
+  // More than any camera: one picture would take gigabytes.
+  EXPECT_NE(refusal("synthetic:pcb?size=16384x16384").find("7680x4320"), std::string::npos);
   EXPECT_NE(refusal("synthetic:pcb?size=64").find("WIDTHxHEIGHT"), std::string::npos);
   EXPECT_NE(refusal("synthetic:pcb?size=64x15").find("got '64x15'"), std::string::npos);
   EXPECT_NE(refusal("synthetic:pcb?fps=0").find("fps: expected"), std::string::npos);

@@ -14,11 +14,12 @@ extern "C" {
 #include <cstring>
 #include <filesystem>
 #include <mutex>
-#include <system_error>
 #include <utility>
 
+#include "core/url_secrets.h"
 #include "source/device_input.h"
 #include "source/file_names.h"
+#include "source/local_file.h"
 #include "source/login_error.h"
 #include "source/stream_url.h"
 
@@ -127,7 +128,7 @@ std::string seconds(std::chrono::milliseconds time) {
 
 VideoReader::VideoReader(const std::string& place, const SourceOptions& options,
                          const Playback& playback)
-    : name_(without_password(place)),
+    : name_(without_secrets(place)),
       remote_(is_url(place)),
       sends_login_(remote_ && split_stream_url(place).has_login),
       device_(is_device(place)),
@@ -193,7 +194,8 @@ Error VideoReader::failure(int code, std::chrono::milliseconds timeout,
   for (const int number : {ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENETUNREACH}) {
     if (code == AVERROR(number)) return error(ErrorCode::kUnavailable, std::strerror(number));
   }
-  const std::string words = describe_ffmpeg(code);
+  // What a server made it open may have secrets of its own.
+  const std::string words = text_without_secrets(describe_ffmpeg(code));
   if (code == AVERROR_PROTOCOL_NOT_FOUND || code == AVERROR_DEMUXER_NOT_FOUND) {
     return error(ErrorCode::kUnsupported, words);
   }
@@ -224,9 +226,8 @@ Result<std::unique_ptr<VideoReader>> VideoReader::open(const std::string& place,
     return Error{ErrorCode::kOutOfMemory, reader->name_ + ": no memory for a reader"};
   }
   if (!reader->remote_ && !reader->device_) {
-    std::error_code error;
-    const auto bytes = std::filesystem::file_size(place, error);
-    if (!error && bytes == 0) {
+    const std::uint64_t bytes = SHOAL_TRY(check_regular_file(place));
+    if (bytes == 0) {
       return Error{ErrorCode::kCorruptInput,
                    reader->name_ + ": the file is empty; expected a video"};
     }
@@ -247,6 +248,7 @@ Result<void> VideoReader::connect(const std::string& place, const SourceOptions&
   AVFormatContext* input = avformat_alloc_context();
   if (input == nullptr) return Error{ErrorCode::kOutOfMemory, name_ + ": no memory for a reader"};
   input->interrupt_callback = {&VideoReader::interrupted, this};
+  open_regular_files_only(*input);
   AVDictionary* settings = nullptr;
   av_dict_set(&settings, "format_whitelist", kFormats, 0);
   if (remote_) av_dict_set(&settings, "protocol_whitelist", kProtocols, 0);

@@ -69,7 +69,7 @@ class VideoReader {
   // FFmpeg asks this while it waits for a network.
   static int interrupted(void* reader);
 
-  std::string name_;  // without a password
+  std::string name_;  // without secrets
   bool remote_;       // a URL
   bool sends_login_;  // of a URL
   bool device_;

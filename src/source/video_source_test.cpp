@@ -1,6 +1,8 @@
 // Goal: videos give every packet once, cut ones their whole packets and then one error, and a bad
 // one does not stop what comes after. Method: files that video_files.py writes with OpenCV.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <memory>
@@ -248,13 +250,26 @@ TEST_F(VideoSourceTest, APictureInALoopComesTwentyFiveTimesASecond) {
   EXPECT_GE(to_milliseconds(Clock::now() - start), 395);
 }
 
-TEST(WithoutPasswordTest, HidesThePasswordOnly) {
-  EXPECT_EQ(without_password("rtsp://admin:s3cret@10.0.0.5:554/1"),
-            "rtsp://admin:***@10.0.0.5:554/1");
-  EXPECT_EQ(without_password("http://host:8080/a@b:c"), "http://host:8080/a@b:c");
-  EXPECT_EQ(without_password("rtsp://admin@host/"), "rtsp://admin@host/");
-  EXPECT_EQ(without_password("rtsp://admin:p@ss@host/"), "rtsp://admin:***@host/");
-  EXPECT_EQ(without_password("a:b@c.jpg"), "a:b@c.jpg");
+// Opening a pipe waits for its writer, which no stop ends.
+TEST(VideoPlaceTest, PipesAreRefusedWhereverTheyStand) {
+  const ScratchFolder folder;
+  const std::string pipe = folder.file("pipe.mp4");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  ASSERT_EQ(symlink(pipe.c_str(), folder.file("link.mp4").c_str()), 0);
+  for (const std::string& place : {pipe, "file:" + pipe, folder.file("link.mp4")}) {
+    const auto source = open_source(place, {});
+    ASSERT_FALSE(source) << place;
+    EXPECT_EQ(source.error().code, ErrorCode::kUnsupported);
+    EXPECT_NE(source.error().message.find("a pipe or device"), std::string::npos);
+  }
+  ASSERT_EQ(symlink("/dev/zero", folder.file("zero.mp4").c_str()), 0);
+  EXPECT_FALSE(open_source(folder.file("zero.mp4"), {}));
+  // A playlist is opened by libavformat, which opens what stands in it.
+  ASSERT_EQ(mkfifo(folder.file("part.ts").c_str(), 0600), 0);
+  write_file(folder.file("list.ts"),
+             std::string("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\npart.ts\n"
+                         "#EXT-X-ENDLIST\n"));
+  EXPECT_FALSE(open_source(folder.file("list.ts"), {}));
 }
 
 }  // namespace

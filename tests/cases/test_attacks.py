@@ -28,6 +28,7 @@ HEALTH = "/grpc.health.v1.Health/"
 def keys(tmp_path):
     file = tmp_path / "keys.txt"
     file.write_text(hashlib.sha256(KEY.encode()).hexdigest() + " test\n")
+    file.chmod(0o600)
     return file
 
 

@@ -283,6 +283,7 @@ def test_foreign_pages_get_nothing(site):
 def test_keys_open_the_socket_by_parameter_or_header(fake_site, tmp_path):
     keys = tmp_path / "keys"
     keys.write_text(hashlib.sha256(b"sesame").hexdigest() + "\n")
+    keys.chmod(0o600)
     with Site("--keys", keys) as site:
         async def connect(query="", **options):
             address = site.api("/live").replace("http", "ws", 1) + query

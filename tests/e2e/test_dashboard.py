@@ -320,6 +320,7 @@ def test_dark_and_light_follow_the_system_until_told_otherwise(browser, site):
 def test_a_key_is_asked_for_and_kept_by_the_tab(browser, tmp_path):
     keys = tmp_path / "keys"
     keys.write_text(hashlib.sha256(b"secret").hexdigest() + " a test's\n")
+    keys.chmod(0o600)
     with FakeSite("--keys", keys) as guarded:
         watched = browser.open(guarded.url)
         watched.expected = ("401", "WebSocket")

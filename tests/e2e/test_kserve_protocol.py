@@ -273,6 +273,7 @@ def certificate(folder):
 def test_keys_and_tls_guard_grpc(quick_model, tmp_path):
     key, chain = certificate(tmp_path)
     (tmp_path / "keys").write_text(hashlib.sha256(b"sesame").hexdigest() + " a test\n")
+    (tmp_path / "keys").chmod(0o600)
     config = tmp_path / "shoal.toml"
     config.write_text(f'[model.nano]\npath = "{quick_model}"\n[service]\n'
                       f'api_keys_file = "{tmp_path / "keys"}"\ntls_certificate = "{chain}"\n'

@@ -134,6 +134,7 @@ def test_a_request_of_4000_pictures_is_answered_in_order_with_bounded_memory():
 def test_keys_guard_every_door_but_health_and_the_page(tmp_path):
     keys = tmp_path / "keys.txt"
     keys.write_text(hashlib.sha256(b"secret").hexdigest() + " a test's key\n")
+    keys.chmod(0o600)
     with Serving("--service.api_keys_file", keys) as service:
         board = service.get("/example.jpg").body
         for path in ("/", "/openapi.json", "/healthz", "/v2/health/ready"):

@@ -269,6 +269,7 @@ def test_ten_thousand_idle_connections_do_not_keep_others_out(door, picture):
 def test_keys_are_asked_for_at_every_door_but_health(tmp_path, picture):
     keys = tmp_path / "keys"
     keys.write_text(hashlib.sha256(b"first").hexdigest() + "  a client\n")
+    keys.chmod(0o600)
     with Serving("--imgsz", "320", "--service.api_keys_file", keys,
                  "--metrics", "127.0.0.1:0") as service:
         def status(path, headers, port=service.port):

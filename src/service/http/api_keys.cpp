@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "core/private_file.h"
 #include "service/http/request_head.h"
 
 namespace shoal {
@@ -21,6 +22,7 @@ int hex_digit(char letter) {
 }  // namespace
 
 Result<std::vector<ApiKeys::Hash>> ApiKeys::read(const std::string& file) {
+  SHOAL_TRY(check_private_file("API keys", file));
   std::ifstream in(file);
   if (!in) return Error{ErrorCode::kNotFound, fmt::format("API keys: cannot read '{}'", file)};
   std::vector<Hash> hashes;

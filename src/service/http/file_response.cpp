@@ -19,7 +19,8 @@ namespace {
 class OpenFile {
  public:
   explicit OpenFile(const std::string& path)
-      : descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {}
+      : descriptor_(open(path.c_str(),
+                         O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW)) {}
   ~OpenFile() {
     if (descriptor_ >= 0) close(descriptor_);
   }

@@ -1,6 +1,7 @@
 // Who may connect and ask: addresses, API keys, TLS and client certificates; smuggling shapes and
 // header injection over real connections.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <openssl/ssl.h>
 
 #include <filesystem>
@@ -12,6 +13,9 @@
 
 namespace shoal {
 namespace {
+
+// Keys that others can read are refused.
+[[maybe_unused]] const mode_t kUmaskBefore = umask(S_IRWXG | S_IRWXO);
 
 // printf %s KEY | sha256sum
 constexpr const char* kAlphaHash =

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/private_file.h"
+
 namespace shoal {
 namespace {
 
@@ -155,6 +157,7 @@ std::unique_ptr<Transport> make_tls_transport(asio::ip::tcp::socket socket,
 Result<std::unique_ptr<asio::ssl::context>> make_tls_context(const TlsOptions& options) {
   SHOAL_TRY(readable("certificate", options.certificate));
   SHOAL_TRY(readable("key", options.key));
+  SHOAL_TRY(check_private_file("TLS: key", options.key));
   auto context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
   SSL_CTX* native = context->native_handle();
   SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);

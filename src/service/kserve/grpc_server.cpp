@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "core/log.h"
+#include "core/private_file.h"
 #include "service/http/door_files.h"
 #include "service/kserve/grpc_health.h"
 #include "service/kserve/grpc_service.h"
@@ -49,6 +50,7 @@ Result<std::string> address_of(const GrpcOptions& options) {
 Result<std::shared_ptr<grpc::ServerCredentials>> credentials_of(const TlsOptions& tls) {
   if (tls.certificate.empty()) return grpc::InsecureServerCredentials();
   grpc::SslServerCredentialsOptions options;
+  SHOAL_TRY(check_private_file("gRPC: TLS key", tls.key));
   std::string key = SHOAL_TRY(read_file(tls.key));
   std::string chain = SHOAL_TRY(read_file(tls.certificate));
   options.pem_key_cert_pairs.push_back({std::move(key), std::move(chain)});

@@ -8,9 +8,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <set>
+#include <system_error>
 
 #include "service/kserve/model_access.h"
 
@@ -210,6 +212,16 @@ Result<std::vector<std::string>> read_labels(const std::string& path) {
   return labels;
 }
 
+// A link may lead to a file of the repository, the folder's parent, as those of Kubernetes and of
+// model caches do; the rest of the machine is not the business of who may write a model.
+bool lies_in_repository(const std::string& path, const std::string& folder) {
+  std::error_code error;
+  const auto place = std::filesystem::weakly_canonical(path, error);
+  const auto parent = std::filesystem::weakly_canonical(folder, error).parent_path();
+  const auto end = std::mismatch(parent.begin(), parent.end(), place.begin(), place.end()).first;
+  return !error && end == parent.end();
+}
+
 Result<void> apply_labels(ReadConfig& read, const std::string& folder, DetectorOptions& options) {
   for (const auto& output : read.config.output()) {
     if (output.label_filename().empty()) continue;
@@ -220,7 +232,12 @@ Result<void> apply_labels(ReadConfig& read, const std::string& folder, DetectorO
     if (!is_plain_file_name(output.label_filename())) {
       return invalid("label_filename: expected a file's name without a folder");
     }
-    options.class_names = SHOAL_TRY(read_labels(folder + "/" + output.label_filename()));
+    const std::string path = folder + "/" + output.label_filename();
+    if (!lies_in_repository(path, folder)) {
+      return invalid("label_filename: a link that leads out of the repository; expected a file in "
+                     "it");
+    }
+    options.class_names = SHOAL_TRY(read_labels(path));
     return {};
   }
   return {};

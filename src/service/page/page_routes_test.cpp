@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <regex>
+#include <filesystem>
 #include <string>
 #include <utility>
 
@@ -22,6 +23,7 @@ class PageTest : public ::testing::Test {
   void SetUp() override {
     // With a key, as a browser has none before the page has asked for it.
     write_file(folder_.file("keys"), std::string(64, 'a') + " a test's\n");
+    std::filesystem::permissions(folder_.file("keys"), std::filesystem::perms::owner_read);
     HttpOptions options;
     options.port = 0;
     options.api_keys_file = folder_.file("keys");
