@@ -30,9 +30,11 @@ Result<void> check_name(const std::string& name) {
 }  // namespace
 
 Result<std::unique_ptr<Engine>> load_engine(const ModelSource& source,
-                                            const EngineOptions& options) {
+                                            const EngineOptions& options,
+                                            const AcceptModel& accept) {
   SHOAL_TRY(check_name(options.name));
   ImportedModel model = SHOAL_TRY(import_model(source, options.family, options.class_names));
+  if (accept) SHOAL_TRY(accept(model.description));
   return load_openvino_engine(std::move(model), options);
 }
 

@@ -14,10 +14,9 @@
 namespace shoal {
 namespace {
 
-constexpr std::array<std::string_view, 13> kKeys = {
+constexpr std::array<std::string_view, 12> kKeys = {
     "family",  "names", "mean",        "std",         "scale",             "color_order",
-    "placement", "strides", "bins", "class_count", "cell_offset", "scores_are_logits",
-    "upscale"};
+    "placement", "strides", "bins", "class_count", "cell_offset", "scores_are_logits"};
 
 class KeyReader {
  public:
@@ -148,7 +147,6 @@ Result<Sidecar> read_table(const toml::table& table, const std::string& path) {
   SHOAL_TRY(reader.value("class_count", "an integer", sidecar.class_count));
   SHOAL_TRY(reader.value("cell_offset", "a number", sidecar.cell_offset));
   SHOAL_TRY(reader.value("scores_are_logits", "true or false", sidecar.scores_are_logits));
-  SHOAL_TRY(reader.value("upscale", "true or false", sidecar.upscale));
   SHOAL_TRY(read_words(reader, sidecar));
   SHOAL_TRY(check_ranges(reader, sidecar));
   return sidecar;

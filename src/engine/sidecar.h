@@ -27,7 +27,6 @@ struct Sidecar {
   std::optional<int> class_count;
   std::optional<float> cell_offset;              // GFL: cells are centred at (i + offset) * stride
   std::optional<bool> scores_are_logits;
-  std::optional<bool> upscale;                   // enlarge small pictures to the bucket
 };
 
 // Reads the sidecar that lies beside `model_path`; an empty Sidecar where there is none.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "source/file_names.h"
@@ -70,7 +71,12 @@ Result<void> read_whole(std::vector<std::uint8_t>& bytes, const std::string& pat
                                               "; expected at most " + mebibytes(bytes_max) +
                                               " (file_bytes_max)"};
   }
-  bytes.resize(size);
+  try {
+    bytes.resize(size);
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kOutOfMemory,
+                 path + ": no memory for a file of " + mebibytes(size)};
+  }
   std::size_t done = 0;
   while (done < size) {
     if (stop.requested()) return Error{ErrorCode::kCancelled, path + ": stopped"};

@@ -290,7 +290,6 @@ void describe_input(Draft& draft, const FamilyRow& row) {
   const Sidecar& sidecar = draft.sidecar;
   input.channels = sidecar.color_order.value_or(row.channels);
   input.placement = sidecar.placement.value_or(row.placement);
-  input.upscale = sidecar.upscale.value_or(true);
   input.mean = sidecar.mean.value_or(row.mean);
   const std::array<float, 3> divisor = sidecar.std.value_or(row.std);
   for (std::size_t i = 0; i < 3; ++i) {

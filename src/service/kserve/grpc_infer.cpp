@@ -40,8 +40,8 @@ Result<CallHandle> start(KserveService& service, const grpc::CallbackServerConte
   const std::string peer = context.peer();
   call->model = entry.name;
   call->owner = std::move(owner);
-  call->source = std::hash<std::string>{}(peer);
   call->source_name = address_of_peer(peer);
+  call->source = client_source(call->source_name);
   call->door = "grpc";
   call->items_max = service.options().items_max;
   call->arrived = arrived;

@@ -24,7 +24,7 @@ CallOptions call_options(const DetectJob& job, std::string_view door) {
   CallOptions options;
   options.priority = asked.priority;
   if (asked.timeout) options.deadline = request.first_byte + *asked.timeout;
-  options.source = request.connection;
+  options.source = client_source(request.client);
   options.source_name = request.client;
   options.request_id = request_id(request);
   options.door = door;
