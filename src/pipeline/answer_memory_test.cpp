@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "core/failing_allocations.h"
+#include "core/log.h"
 #include "pipeline/fake_engine_for_test.h"
 #include "pipeline/frame_slot.h"
 #include "pipeline/lane_pool.h"
@@ -28,16 +29,19 @@ void fill_frame(Frame& frame, std::uint8_t level) {
   frame.pitch_bytes = kSize.width * 3;
 }
 
+std::unique_ptr<LanePool> one_lane() {
+  return *LanePool::create(std::make_unique<FakeEngine>(FakeEngineOptions{.lanes = 1}), {});
+}
+
 // What a call and a feed need of a host.
 class Runner final : public CallRunner {
  public:
-  explicit Runner(LanePool& to) : lanes(to) {}
   void launch(std::unique_ptr<Request> request) override {
     if (request->outcome.error) {
       Error error = std::move(*request->outcome.error);
       return answer(std::move(request), std::move(error));
     }
-    lanes.submit(std::move(request), Overflow::kReject);
+    lanes->submit(std::move(request), Overflow::kReject);
   }
   void record(const Request&, const CallOptions&, TimePoint) override { ++recorded; }
   RequestPool& requests() override { return pool; }
@@ -49,27 +53,23 @@ class Runner final : public CallRunner {
   bool enter() override { return true; }
   void left() override {}
 
-  LanePool& lanes;
   RequestPool pool{8, 16};
   std::atomic<int> recorded = 0;
   std::mutex mutex;
   std::condition_variable changed;
   int finished_calls = 0;
+  // Last, so that its threads have ended before what they use.
+  std::unique_ptr<LanePool> lanes = one_lane();
 };
-
-std::unique_ptr<LanePool> lanes_of(int lanes) {
-  return *LanePool::create(std::make_unique<FakeEngine>(FakeEngineOptions{.lanes = lanes}), {});
-}
 
 // One call of `count` pictures whose names are long, with allocations from the k-th on failing.
 // Returns how many were counted.
 std::uint64_t call_with(std::uint64_t first, std::uint64_t last, bool& all_well) {
   constexpr std::size_t kCount = 20;
-  const auto lanes = lanes_of(1);
-  Runner runner(*lanes);
   CallItems answers;
   int answered = 0;
   const std::string name(40, 'n');
+  Runner runner;
   const auto call = std::make_shared<Call>(Call::Parts{
       .runner = &runner,
       .count = kCount,
@@ -89,6 +89,7 @@ std::uint64_t call_with(std::uint64_t first, std::uint64_t last, bool& all_well)
           }});
   std::vector<std::unique_ptr<Request>> requests;
   for (int i = 0; i < 3; ++i) requests.push_back(runner.pool.acquire());
+  set_log_level(LogLevel::kOff);
   arm_allocations(AllocationKind::kNew, first, last);
   call->start(std::move(requests));
   {
@@ -97,6 +98,7 @@ std::uint64_t call_with(std::uint64_t first, std::uint64_t last, bool& all_well)
                                         [&] { return runner.finished_calls == 1; }));
   }
   const std::uint64_t counted = disarm_allocations();
+  set_log_level(LogLevel::kWarn);
   EXPECT_EQ(answered, 1);
   EXPECT_EQ(answers.size(), kCount);
   EXPECT_EQ(runner.recorded, static_cast<int>(kCount));
@@ -154,8 +156,8 @@ class Counting final : public Completion {
 TEST(AnswerMemoryTest, WhatNobodyWaitsForIsAnsweredWithoutMemory) {
   const std::atomic<bool> gone = true;
   for (const bool expired : {true, false}) {
-    const auto lanes = lanes_of(1);
     Counting door;
+    const auto lanes = one_lane();
     std::vector<std::unique_ptr<Request>> requests;
     for (std::uint64_t i = 0; i < door.back.size(); ++i) {
       auto request = std::make_unique<Request>();
@@ -182,8 +184,7 @@ TEST(AnswerMemoryTest, WhatNobodyWaitsForIsAnsweredWithoutMemory) {
 // Puts frames into a slot and takes the answers; the first frame's lane has no memory for it.
 // Returns how many of 20 later frames were answered.
 int frames_after_a_failure(std::uint64_t first, std::uint64_t last, std::uint64_t& counted) {
-  const auto lanes = lanes_of(1);
-  Runner runner(*lanes);
+  Runner runner;
   CameraCounters counters;
   std::mutex mutex;
   std::condition_variable woken;
@@ -192,7 +193,7 @@ int frames_after_a_failure(std::uint64_t first, std::uint64_t last, std::uint64_
     woken.notify_all();
   });
   std::vector<std::unique_ptr<HostFeed>> feeds;
-  feeds.push_back(std::make_unique<HostFeed>(runner, *lanes, slot.client(0),
+  feeds.push_back(std::make_unique<HostFeed>(runner, *runner.lanes, slot.client(0),
                                              FeedOptions{.source = camera_source(1)},
                                              runner.pool.acquire()));
   slot.set_feeds(std::move(feeds));

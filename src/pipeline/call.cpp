@@ -80,7 +80,7 @@ void Call::leave() {
     if (++left_ < parts_.count + 1) return;
   }
   CallRunner* runner = parts_.runner;
-  const std::uint64_t source = parts_.options.source;
+  const SourceKey source = parts_.options.source;
   const std::size_t requests = requests_;
   try {
     parts_.done(std::move(items_));
