@@ -61,7 +61,7 @@ enum class Work : std::uint8_t {
 class PictureSupply {
  public:
   virtual ~PictureSupply() = default;
-  // On the lane's thread, exactly once a launch: swaps a picture into request.outcome.pixels, and sets
+  // On the lane's thread, exactly once a launch: swaps a picture into request.outcome.pixels, sets
   // outcome.frame, media_time, times.decode, started (when its decoding began) and queued (when it
   // was ready, if that is later). False: there is none any more; the answer is kCancelled.
   [[nodiscard]] virtual bool supply(Request& request) noexcept = 0;

@@ -26,6 +26,7 @@ struct SourceKey {
   // An IPv4 client of a socket that takes both kinds is the client that it is elsewhere.
   constexpr std::string_view kMapped = "::ffff:";
   if (address.starts_with(kMapped)) address.remove_prefix(kMapped.size());
+  address = address.substr(0, address.find('%'));  // without the interface
   return {SourceKey::Kind::kClient, std::hash<std::string_view>{}(address)};
 }
 

@@ -37,11 +37,11 @@ struct ModelInspection {
   std::int64_t io_bytes = 0;          // u8 input and f32 outputs of one picture
 };
 
-// Asked once a model is read and before it is compiled, which takes seconds: an error ends the load.
+// Asked once a model is read and before it is compiled, which takes seconds: an error ends it.
 using AcceptModel = std::function<Result<void>(const ModelDescription&)>;
 
-// Reads, recognises, compiles and, where a choice has to be measured, measures. Without `accept` all
-// is well with whatever model it is.
+// Reads, recognises, compiles and, where a choice has to be measured, measures. Without `accept`
+// any model is welcome.
 //
 // Errors   not_found, corrupt_input, invalid_argument or unsupported; the message names the file,
 //          what was expected and what was found.

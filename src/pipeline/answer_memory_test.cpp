@@ -1,7 +1,7 @@
-// Goal: where memory is short, every item of a call still has one answer, a camera loses the frame that
-// it happens to and no other, and the process goes on. Method: calls, withdrawn and expired requests and
-// a camera's slot over real lanes with a fake engine; each allocation on the lanes' threads made to
-// fail in turn.
+// Goal: where memory is short, every item of a call still has one answer, a camera loses the frame
+// that it happens to and no other, and the process goes on. Method: calls, withdrawn and expired
+// requests and a camera's slot over real lanes with a fake engine; each allocation on the lanes'
+// threads made to fail in turn.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -23,7 +23,7 @@ struct Detector::State final : Completion {
                           .queue_limit = static_cast<std::size_t>(given.requests_max),
                           .limits = {}}) {}
 
-  // Takes a request for `done`, or tells it why there is none. The request is answered from here on.
+  // Takes a request for `done`, which is answered from here on, or tells it why there is none.
   std::unique_ptr<Request> begin(Callback& done) {
     auto request = when_full == WhenFull::kWait ? requests.acquire() : requests.try_acquire();
     if (!request) {

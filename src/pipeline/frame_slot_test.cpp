@@ -54,7 +54,8 @@ class FrameSlotTest : public testing::Test {
     std::vector<std::unique_ptr<HostFeed>> feeds;
     for (std::size_t i = 0; i < slot_->client_count(); ++i) {
       feeds.push_back(std::make_unique<HostFeed>(runner_, *lanes_, slot_->client(i),
-                                                 FeedOptions{.source = camera_source(1)}, runner_.pool.acquire()));
+                                                 FeedOptions{.source = camera_source(1)},
+                                                 runner_.pool.acquire()));
     }
     slot_->set_feeds(std::move(feeds));
   }

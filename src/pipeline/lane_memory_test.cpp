@@ -151,8 +151,8 @@ class Door final : public Completion, public PictureSupply {
   void complete(std::unique_ptr<Request> request) noexcept override {
     const std::lock_guard lock(mutex_);
     const std::size_t index = request->sequence;
-    const bool has_frame = work_ == Work::kPixels || (work_ == Work::kNewest && supplied_[index] > 0);
-    if (has_frame) std::swap(request->outcome.pixels, items_[index].frame);
+    const bool supplied = work_ == Work::kNewest && supplied_[index] > 0;
+    if (work_ == Work::kPixels || supplied) std::swap(request->outcome.pixels, items_[index].frame);
     // Its picture is gone from where it came from: one that was fetched twice is lost.
     twice_ = twice_ || supplied_[index] > 1;
     supplied_[index] = 0;
@@ -320,9 +320,11 @@ TEST_P(InjectedFailure, ChangesNoResultWhicheverAllocationItIs) {
   }
   const std::uint64_t count = run_with(0, 0, expected);
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  if (GetParam().kind == AllocationKind::kMalloc) GTEST_SKIP() << "sanitizers have their own malloc";
+  if (GetParam().kind == AllocationKind::kMalloc) {
+    GTEST_SKIP() << "sanitizers have their own malloc";
+  }
 #endif
-  // Only encoded pictures and tensors need memory of many sizes; where none is needed, none can fail.
+  // Some kinds of work need little memory; where none is needed, none can fail.
   if (GetParam().kind == AllocationKind::kNew) {
     ASSERT_GT(count, 5U) << "the run allocates, so there is something to fail";
   }
@@ -351,7 +353,9 @@ TEST_P(LongShortage, OfAnyLengthIsAnsweredAndOver) {
   least_ = 1024;
   const std::uint64_t count = run_with(0, 0, expected);
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  if (GetParam().kind == AllocationKind::kMalloc) GTEST_SKIP() << "sanitizers have their own malloc";
+  if (GetParam().kind == AllocationKind::kMalloc) {
+    GTEST_SKIP() << "sanitizers have their own malloc";
+  }
 #endif
   for (const std::uint64_t length : {2U, 7U, 100'000U}) {
     for (std::uint64_t k = 1; k <= count && !HasFailure(); ++k) {

@@ -30,7 +30,7 @@ Result<std::unique_ptr<LanePool>> LanePool::create(std::unique_ptr<Engine> engin
   Engine& whole = *engine;
   std::unique_ptr<LanePool> pool;
   auto wide = SHOAL_TRY(whole.create_wide_lane());  // after `pool`, which keeps its engine
-  pool.reset(new LanePool(std::move(engine), options, wide != nullptr));
+  pool = std::unique_ptr<LanePool>(new LanePool(std::move(engine), options, wide != nullptr));
   const Engine& loaded = *pool->engine_;
   const auto add = [&](std::unique_ptr<InferLane> infer, LaneKind kind,
                        int batch_max) -> Result<void> {

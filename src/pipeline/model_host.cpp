@@ -138,8 +138,8 @@ class LoadedModel final : public ModelHost {
   std::vector<WaitingCall> waiting_;  // for the raw network
   std::condition_variable raw_wanted_;
   bool raw_loader_ends_ = false;
-  // From the first call for raw tensors to close(). It is joined by close() alone, without the lock:
-  // it takes the lock to answer those who waited, also after a load that failed.
+  // From the first call for raw tensors to close(). Joined by close() alone, without the lock: it
+  // takes the lock to answer those who waited, also after a load that failed.
   std::thread raw_loader_;
   // The loader's own.
   std::vector<WaitingCall> answering_;

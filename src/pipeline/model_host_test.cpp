@@ -258,7 +258,7 @@ TEST(ModelHostTest, ARawNetworkThatCannotBeLoadedIsAnErrorForEachCallerAndHoldsU
 TEST(ModelHostTest, ACallWhoseDeadlineIsShorterThanTheNetworkHearsThat) {
   const auto host = host_of();
   std::string says;
-  // Where the machine is slow the deadline passes before it is looked at, or what was learned is old.
+  // On a slow machine the deadline passes before it is looked at, or what was learned is old.
   for (int i = 0; i < 100 && says.find("the network alone takes about") == says.npos; ++i) {
     (void)start(*host, {picture()}).get();
     CallOptions hurry;

@@ -21,8 +21,8 @@ constexpr double kCertain = 0.75;
 constexpr double kWeightOfNewest = 0.05;
 constexpr double kFactorMin = 0.5;
 constexpr double kFactorMax = 16;
-// An admitted request that came to nothing raises the margin by so much, one that a lane took lowers
-// it by such a share of itself: at a margin of .15 one in 300 comes to nothing.
+// An admitted request that came to nothing raises the margin by so much, one that a lane took
+// lowers it by such a share of itself: at a margin of .15 one in 300 comes to nothing.
 constexpr double kMarginRise = 0.02;
 constexpr double kMarginFall = 1.0 / 2000;
 constexpr double kMarginMax = 0.3;
@@ -311,8 +311,8 @@ Admission Dispatcher::admit(const Request& request, TimePoint now) const {
 }
 
 // Whether lanes have had no pause for as long as the request may wait. Then there is more than they
-// can do, others will come, and nothing is lost by refusing with caution. In a burst it would be:
-// lanes could have done after it what was refused, so there everybody gets the chance that there is.
+// lanes could have done after it what was refused: there everybody gets the chance there is.
+// lanes could have done after it what was refused: there everybody gets the chance that there is.
 bool Dispatcher::busy_as_long_as(const Request& request, TimePoint queued, TimePoint now) const {
   const auto& latest = request.start_by ? request.start_by : request.deadline;
   return latest && now - idle_at_ >= *latest - queued;

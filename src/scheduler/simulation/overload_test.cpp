@@ -1,6 +1,6 @@
-// Goal: above capacity, who cannot be answered in time hears of it at once, and the lanes lose nothing
-// by that. Method: the simulator at twice what the lanes can do, with lanes that do more than they
-// report, with priorities, and with one source that floods.
+// Goal: above capacity, who cannot be answered in time hears of it at once, and the lanes lose
+// nothing by that. Method: the simulator at twice what the lanes can do, with lanes that do more
+// than they report, with priorities, bursts and few sources.
 #include <gtest/gtest.h>
 
 #include <algorithm>

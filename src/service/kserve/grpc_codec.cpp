@@ -213,20 +213,6 @@ grpc::Status status_of(const Error& error) {
   return {code, error.message};
 }
 
-std::string address_of_peer(std::string_view peer) {
-  const auto kind = peer.find(':');
-  const auto port = peer.rfind(':');
-  if (kind == std::string_view::npos || port <= kind) return std::string(peer);
-  std::string_view address = peer.substr(kind + 1, port - kind - 1);
-  for (const auto& [open, close] : {std::pair<std::string_view, std::string_view>{"[", "]"},
-                                    {"%5B", "%5D"}}) {
-    if (!address.starts_with(open) || !address.ends_with(close)) continue;
-    address.remove_prefix(open.size());
-    address.remove_suffix(close.size());
-  }
-  return std::string(address);
-}
-
 void write_metadata(const Entry& entry, inference::ModelMetadataResponse& response) {
   response.set_name(entry.name);
   response.add_versions(entry.version);

@@ -24,10 +24,6 @@ void write_infer_response(InferAnswer answer, inference::ModelInferResponse& res
 
 [[nodiscard]] grpc::Status status_of(const Error& error);
 
-// The address alone, as HTTP's door prints it, of a peer as gRPC does: "ipv4:192.0.2.1:5432",
-// "ipv6:%5B2001:db8::1%5D:5432". What is neither stays as it is.
-[[nodiscard]] std::string address_of_peer(std::string_view peer);
-
 void write_metadata(const Entry& entry, inference::ModelMetadataResponse& response);
 void write_statistics(const Entry& entry, inference::ModelStatistics& statistics);
 void write_index(const std::vector<IndexLine>& lines, inference::RepositoryIndexResponse& response);

@@ -8,7 +8,9 @@
 #include <string>
 #include <utility>
 
+#include "core/memory_guard.h"
 #include "service/kserve/grpc_codec.h"
+#include "service/kserve/grpc_door.h"
 #include "service/kserve/infer.h"
 
 namespace shoal {
@@ -83,7 +85,11 @@ class UnaryInfer final : public UnaryReactor {
   void end(Result<InferAnswer> answer) {
     if (!answer) return refuse(answer.error());
     ModelInferResponse response;
-    write_infer_response(std::move(*answer), response);
+    const Result<void> written = guarding_memory("the answer", [&]() -> Result<void> {
+      write_infer_response(std::move(*answer), response);
+      return {};
+    });
+    if (!written) return refuse(try_again_later(written.error()));
     finish(grpc::Status::OK, response);
   }
   void refuse(const Error& error) {
@@ -196,8 +202,13 @@ class StreamInfer final : public GrpcReactor,
   void end(const std::shared_ptr<Slot>& slot, Result<InferAnswer> answer) {
     ModelStreamInferResponse response;
     if (answer) {
-      write_infer_response(std::move(*answer), *response.mutable_infer_response());
-    } else {
+      const Result<void> written = guarding_memory("the answer", [&]() -> Result<void> {
+        write_infer_response(std::move(*answer), *response.mutable_infer_response());
+        return {};
+      });
+      if (!written) answer = try_again_later(written.error());
+    }
+    if (!answer) {
       response.set_error_message(answer.error().message);
       response.mutable_infer_response()->set_id(slot->request.id());
       response.mutable_infer_response()->set_model_name(slot->request.model_name());

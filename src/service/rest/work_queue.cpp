@@ -45,7 +45,7 @@ void WorkQueue::run() {
     lock.unlock();
     try {
       job.work();
-    } catch (const std::exception& error) {  // memory was short: its client hears that it was dropped
+    } catch (const std::exception& error) {  // its client hears that it was dropped
       log(LogLevel::kError, "rest", "a piece of work was given up: {}", error.what());
     }
     job.work = nullptr;  // what it keeps alive goes before its bytes are free for others
