@@ -1,5 +1,5 @@
-"""An option that does not suit a model is refused with its name and ends nothing else: a service that
-loads a model anew goes on with the one that it has."""
+"""An option that does not suit a model is refused with its name and ends nothing else: a service
+that loads a model anew goes on with the one that it has."""
 
 import signal
 import time
