@@ -14,6 +14,7 @@
 #include "core/outcome.h"
 #include "core/packet.h"
 #include "core/pool.h"
+#include "core/source_key.h"
 #include "core/tensor.h"
 #include "shoal/geometry.h"
 
@@ -60,7 +61,7 @@ enum class Work : std::uint8_t {
 class PictureSupply {
  public:
   virtual ~PictureSupply() = default;
-  // On the lane's thread, once a launch: swaps a picture into request.outcome.pixels, and sets
+  // On the lane's thread, exactly once a launch: swaps a picture into request.outcome.pixels, sets
   // outcome.frame, media_time, times.decode, started (when its decoding began) and queued (when it
   // was ready, if that is later). False: there is none any more; the answer is kCancelled.
   [[nodiscard]] virtual bool supply(Request& request) noexcept = 0;
@@ -77,8 +78,7 @@ struct Request {
   std::uint64_t sequence = 0;  // position in the order of inputs
   Work work = Work::kPixels;
   Priority priority = Priority::kNormal;
-  // Who asks: a client, a camera. Within a priority, sources take turns. 0 is a source like others.
-  std::uint64_t source = 0;
+  SourceKey source;  // within a priority, sources take turns
   // Not 0: wants to be in the batch of the others with this number, where there is room: frames of
   // several cameras that were captured together.
   std::uint64_t group = 0;
@@ -94,6 +94,15 @@ struct Request {
   TimePoint started;           // when decoding began, or the request came
   TimePoint queued;            // when it entered the scheduler
   std::optional<TimePoint> deadline;  // an answer later than this is worth nothing
+  // Not begun by then: not begun at all, however long the run itself would take. Where there is
+  // none, the deadline less the time that the run is known to take.
+  std::optional<TimePoint> start_by;
+  // What its scheduler expected when it was queued: the wait for a lane, and whether it waits
+  // behind others of its source.
+  struct Foreseen {
+    Duration wait{};
+    bool behind_own = false;
+  } foreseen;
   PictureSupply* supply = nullptr;    // kNewest; outlives the request's flight
   // Set by somebody else, at any time: nobody waits any more. What has not reached the network is
   // then answered with kCancelled. Outlives the request's flight; nullptr: never.

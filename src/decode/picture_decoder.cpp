@@ -14,6 +14,8 @@
 namespace shoal {
 namespace {
 
+constexpr auto kFileBytesMax = static_cast<std::size_t>(std::numeric_limits<int>::max());
+
 Result<void> check_limits(Size size, const PictureLimits& limits) {
   const std::int64_t pixels = std::int64_t{size.width} * size.height;
   const std::string said = std::to_string(size.width) + "x" + std::to_string(size.height);
@@ -49,7 +51,7 @@ struct PictureDecoder::State {
 
   Result<DecodeReport> decode(Frame& frame, std::span<const std::uint8_t> bytes,
                               const DecodeOptions& options) {
-    if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+    if (bytes.size() > kFileBytesMax) {
       return Error{ErrorCode::kOutOfMemory,
                    "a picture file of " + grouped(bytes.size()) + " bytes; expected below 2 GiB"};
     }
@@ -80,6 +82,14 @@ PictureDecoder::~PictureDecoder() = default;
 Result<Size> PictureDecoder::probe(std::span<const std::uint8_t> bytes) {
   const PictureHeader header = SHOAL_TRY(read_picture_header(bytes));
   return upright(header.size, header.orientation);
+}
+
+bool PictureDecoder::is_too_large(std::span<const std::uint8_t> bytes,
+                                  const PictureLimits& limits) noexcept {
+  if (bytes.size() > kFileBytesMax) return true;
+  const Result<Size> size = guarding_memory("probing", [&] { return probe(bytes); });
+  return size && (size->width > limits.side_max || size->height > limits.side_max ||
+                  std::int64_t{size->width} * size->height > limits.pixels_max);
 }
 
 Result<DecodeReport> PictureDecoder::decode(Frame& frame, std::span<const std::uint8_t> bytes,

@@ -54,6 +54,12 @@ class PictureDecoder {
   // Cost     microseconds; allocates nothing on success.
   [[nodiscard]] static Result<Size> probe(std::span<const std::uint8_t> bytes);
 
+  // Whether decode() answers out_of_memory because the picture is over a limit, and not because
+  // memory is short just now.
+  // Cost     as probe().
+  [[nodiscard]] static bool is_too_large(std::span<const std::uint8_t> bytes,
+                                         const PictureLimits& limits) noexcept;
+
   // Decodes a whole picture file into `frame`; sets pixels, size, source_size, pitch_bytes and
   // format, clears media_time, and leaves stream and id to the caller.
   //

@@ -44,9 +44,11 @@ void warn_once(const ModelDescription& model) {
 }  // namespace
 
 Result<std::unique_ptr<Engine>> load_engine(const ModelSource& source,
-                                            const EngineOptions& options) {
+                                            const EngineOptions& options,
+                                            const AcceptModel& accept) {
   SHOAL_TRY(check_name(options.name));
   ImportedModel model = SHOAL_TRY(import_model(source, options.family, options.class_names));
+  if (accept) SHOAL_TRY(accept(model.description));
   auto engine = SHOAL_TRY(load_openvino_engine(std::move(model), options));
   if (!options.raw) warn_once(engine->model());
   return engine;

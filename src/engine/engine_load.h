@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -36,13 +37,18 @@ struct ModelInspection {
   std::int64_t io_bytes = 0;          // u8 input and f32 outputs of one picture
 };
 
-// Reads, recognises, compiles and, where a choice has to be measured, measures.
+// Asked once a model is read and before it is compiled, which takes seconds: an error ends it.
+using AcceptModel = std::function<Result<void>(const ModelDescription&)>;
+
+// Reads, recognises, compiles and, where a choice has to be measured, measures. Without `accept`
+// any model is welcome.
 //
 // Errors   not_found, corrupt_input, invalid_argument or unsupported; the message names the file,
 //          what was expected and what was found.
 // Cost     0.3 to several seconds; two copies of the weights while compiling.
 [[nodiscard]] Result<std::unique_ptr<Engine>> load_engine(const ModelSource& source,
-                                                          const EngineOptions& options);
+                                                          const EngineOptions& options,
+                                                          const AcceptModel& accept = {});
 
 // What load_engine would find, without compiling for speed. Of `options` it reads family,
 // class_names, buckets and batch_max; what would be refused is data, not an error.

@@ -170,7 +170,7 @@ TEST(SidecarTest, OverridesWhatInspectionCannotKnow) {
   folder.write("model.onnx", content(tiny("gfl_bins.onnx")));
   folder.write("model.onnx.toml",
                "names = ['a', 'b', 'c']\nmean = [1, 2, 3]\nstd = 2\ncolor_order = 'bgr'\n"
-               "placement = 'top_left'\ncell_offset = 0.0\nupscale = false\n");
+               "placement = 'top_left'\ncell_offset = 0.0\n");
   const auto found = inspect(folder.file("model.onnx"));
   ASSERT_TRUE(found.has_value()) << found.error().message;
   const InputDescription& input = found->model.input;
@@ -180,7 +180,6 @@ TEST(SidecarTest, OverridesWhatInspectionCannotKnow) {
   EXPECT_EQ(input.scale, (std::array<float, 3>{0.5F, 0.5F, 0.5F}));
   EXPECT_EQ(input.channels, PixelFormat::kBgr8);
   EXPECT_EQ(input.placement, Placement::kTopLeft);
-  EXPECT_FALSE(input.upscale);
   EXPECT_EQ(found->model.head.cell_offset, 0.0F);
 }
 

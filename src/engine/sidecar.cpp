@@ -17,10 +17,10 @@
 namespace shoal {
 namespace {
 
-constexpr std::array<std::string_view, 15> kKeys = {
+constexpr std::array<std::string_view, 14> kKeys = {
     "family",  "names", "mean",        "std",         "scale",             "color_order",
     "placement", "strides", "bins", "class_count", "cell_offset", "scores_are_logits",
-    "upscale", "boxes", "boxes_are_shares"};
+    "boxes", "boxes_are_shares"};
 
 class KeyReader {
  public:
@@ -168,7 +168,6 @@ Result<Sidecar> read_table(const toml::table& table, const std::string& path) {
   SHOAL_TRY(reader.value("class_count", "an integer", sidecar.class_count));
   SHOAL_TRY(reader.value("cell_offset", "a number", sidecar.cell_offset));
   SHOAL_TRY(reader.value("scores_are_logits", "true or false", sidecar.scores_are_logits));
-  SHOAL_TRY(reader.value("upscale", "true or false", sidecar.upscale));
   SHOAL_TRY(reader.value("boxes_are_shares", "true or false", sidecar.boxes_are_shares));
   SHOAL_TRY(read_box_form(reader, sidecar));
   SHOAL_TRY(read_words(reader, sidecar));

@@ -37,7 +37,6 @@ struct Sidecar {
   std::optional<bool> scores_are_logits;
   std::optional<BoxForm> boxes;                  // "xywh" | "xyxy" | "ltwh"
   std::optional<bool> boxes_are_shares;          // of the input's width and height, not pixels
-  std::optional<bool> upscale;                   // enlarge small pictures to the bucket
 };
 
 // Reads the sidecar that lies beside `model_path`; an empty Sidecar where there is none.

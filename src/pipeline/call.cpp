@@ -1,6 +1,10 @@
 #include "pipeline/call.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "core/log.h"
+#include "core/memory_guard.h"
 
 namespace shoal {
 namespace {
@@ -8,15 +12,20 @@ namespace {
 // Pictures of this size come and go; larger ones must not stay in the pool for good.
 constexpr std::size_t kPixelsKept = std::size_t{16} << 20;  // bytes
 
-// What the client gets; the request keeps its buffers.
-CallItem answer_of(Request& request) {
+// What the client gets; the request keeps its buffers. Detections that there is no memory for are
+// an error to try again after.
+CallItem answer_of(Request& request) noexcept {
   Outcome& from = request.outcome;
   CallItem item;
   Outcome& to = item.outcome;
   to.size = from.size;
   to.error = std::move(from.error);
   to.damaged = std::move(from.damaged);
-  to.detections.items.assign(from.detections.items.begin(), from.detections.items.end());
+  try {
+    to.detections.items.assign(from.detections.items.begin(), from.detections.items.end());
+  } catch (const std::bad_alloc&) {
+    to.error = try_again_later(out_of_memory("keeping an answer"));
+  }
   to.detections.truncated = from.detections.truncated;
   to.batch_size = from.batch_size;
   to.batch = from.batch;
@@ -32,11 +41,19 @@ CallItem answer_of(Request& request) {
   return item;
 }
 
+void log_failure(const std::exception& error) noexcept {
+  try {
+    log(LogLevel::kError, "host", "an answer could not be handed over: {}", error.what());
+  } catch (const std::exception&) {  // no memory for the line either
+  }
+}
+
 }  // namespace
 
 Call::Call(Parts parts)
     : parts_(std::move(parts)), cancelled_(std::make_shared<std::atomic<bool>>(false)) {
   items_.resize(parts_.count);
+  idle_.reserve(std::min(parts_.count, parts_.runner->requests().size()));
 }
 
 void Call::start(std::vector<std::unique_ptr<Request>> requests) {
@@ -63,9 +80,15 @@ void Call::leave() {
     if (++left_ < parts_.count + 1) return;
   }
   CallRunner* runner = parts_.runner;
-  const std::uint64_t source = parts_.options.source;
+  const SourceKey source = parts_.options.source;
   const std::size_t requests = requests_;
-  parts_.done(std::move(items_));
+  try {
+    parts_.done(std::move(items_));
+  } catch (const std::exception& error) {
+    // The door could not answer and has said so, or its client hears that it was dropped.
+    log_failure(error);
+  }
+  parts_.done = nullptr;
   parts_.owner.reset();
   self_.reset();
   runner->finished(source, requests);
@@ -97,7 +120,7 @@ void Call::feed(std::unique_ptr<Request> request) {
   feeding_ = false;
 }
 
-void Call::begin(std::unique_ptr<Request> request, std::size_t item) {
+void Call::begin(std::unique_ptr<Request> request, std::size_t item) noexcept {
   RequestPool::renew(*request);
   request->sequence = item;
   request->priority = parts_.options.priority;
@@ -107,10 +130,15 @@ void Call::begin(std::unique_ptr<Request> request, std::size_t item) {
   request->cancelled = cancelled_.get();
   request->completion = this;
   request->started = Clock::now();
-  request->deadline = parts_.options.deadline.value_or(request->started + parts_.timeout);
-  request->packet.name = "picture";
-  if (parts_.count > 1) request->packet.name += " " + std::to_string(item + 1);
-  parts_.load(*request, item);
+  request->deadline = parts_.options.deadline;
+  if (!request->deadline) request->start_by = request->started + parts_.timeout;
+  try {
+    request->packet.name = "picture";
+    if (parts_.count > 1) request->packet.name += " " + std::to_string(item + 1);
+    parts_.load(*request, item);
+  } catch (const std::bad_alloc&) {
+    request->outcome.error = try_again_later(out_of_memory("taking a picture"));
+  }
   parts_.runner->launch(std::move(request));
 }
 

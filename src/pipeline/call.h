@@ -17,7 +17,7 @@ namespace shoal {
 class CallRunner {
  public:
   virtual ~CallRunner() = default;
-  // Starts an item on its way; answers it where that cannot be.
+  // Starts an item on its way; answers it where that cannot be. Never throws, like what follows.
   virtual void launch(std::unique_ptr<Request> request) = 0;
   // An item was answered: count it, log it.
   virtual void record(const Request& request, const CallOptions& options, TimePoint answered) = 0;
@@ -27,12 +27,14 @@ class CallRunner {
   [[nodiscard]] virtual bool enter() = 0;
   virtual void left() = 0;
   // The call was answered; the last thing it does. `requests` is how many it started with.
-  virtual void finished(std::uint64_t source, std::size_t requests) = 0;
+  virtual void finished(SourceKey source, std::size_t requests) = 0;
 };
 
 // Lives until it is answered: requests in flight point to it, and it holds itself.
 //
 // Threads  start() once; the rest is called by lanes, at the same time.
+// Memory   all that is needed to answer is allocated when it is made: where an allocation fails
+//          later, an item's answer is that error, and every item still has one.
 class Call final : public Completion, public std::enable_shared_from_this<Call> {
  public:
   // Sets an item's fields of a request: input and work.
@@ -60,7 +62,7 @@ class Call final : public Completion, public std::enable_shared_from_this<Call> 
  private:
   void collect(Request& request);
   void feed(std::unique_ptr<Request> request);
-  void begin(std::unique_ptr<Request> request, std::size_t item);
+  void begin(std::unique_ptr<Request> request, std::size_t item) noexcept;
   void leave();
 
   Parts parts_;

@@ -478,7 +478,7 @@ void CameraReader::renew_feed() {
   std::vector<std::unique_ptr<HostFeed>> feeds;
   for (std::size_t i = 0; i < parts_.slot->client_count(); ++i) {
     auto feed = (*host)->feed(parts_.slot->client(i), {.priority = config.priority,
-                                                       .source = parts_.number,
+                                                       .source = camera_source(parts_.number),
                                                        .name = config.name,
                                                        .confidence = confidence});
     if (!feed) {

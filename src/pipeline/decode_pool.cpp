@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "core/memory_guard.h"
+
 namespace shoal {
 
 DecodePool::DecodePool(LanePool& lanes, const DecodePoolOptions& options)
@@ -20,7 +22,7 @@ DecodePool::~DecodePool() { close(); }
 
 void DecodePool::submit(std::unique_ptr<Request> request) {
   if (queue_.push(std::move(request), Overflow::kBlock) == Pushed::kClosed) {
-    answer(std::move(request), {ErrorCode::kCancelled, "shutting down"});
+    answer(std::move(request), error_or_short(ErrorCode::kCancelled, "shutting down"));
   }
 }
 
@@ -40,7 +42,7 @@ void DecodePool::serve() {
     std::unique_ptr<Request> request = std::move(*next);
     request->started = Clock::now();
     if (request->is_cancelled()) {
-      answer(std::move(request), {ErrorCode::kCancelled, "the caller went away"});
+      answer(std::move(request), error_or_short(ErrorCode::kCancelled, "the caller went away"));
       continue;
     }
     Frame& frame = request->outcome.pixels;
@@ -51,7 +53,10 @@ void DecodePool::serve() {
     request->outcome.times.decode = Clock::now() - request->started;
     if (!report) {
       request->outcome.times.total = request->outcome.times.decode;
-      answer(std::move(request), std::move(report).error());
+      Error error = std::move(report).error();
+      const bool too_large = error.code == ErrorCode::kOutOfMemory &&
+                             PictureDecoder::is_too_large(bytes, options_.limits);
+      answer(std::move(request), too_large ? std::move(error) : try_again_later(std::move(error)));
       continue;
     }
     times.add(request->outcome.times.decode);

@@ -30,7 +30,7 @@ class DecodePool {
   ~DecodePool();  // closes
 
   // Queues a request whose packet holds a picture; blocks while the queue is full. The request is
-  // answered by a lane, or here with an error where the picture cannot be decoded.
+  // answered by a lane, or here with an error where the picture cannot be decoded. Never throws.
   void submit(std::unique_ptr<Request> request);
   // Decodes what is queued, then ends the threads. Idempotent.
   void close();

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <utility>
 
+#include "core/memory_guard.h"
 #include "pipeline/decode_pool.h"
 #include "pipeline/loading.h"
 #include "pipeline/request_pool.h"
@@ -22,7 +23,7 @@ struct Detector::State final : Completion {
                           .queue_limit = static_cast<std::size_t>(given.requests_max),
                           .limits = {}}) {}
 
-  // Takes a request for `done`, or tells it why there is none.
+  // Takes a request for `done`, which is answered from here on, or tells it why there is none.
   std::unique_ptr<Request> begin(Callback& done) {
     auto request = when_full == WhenFull::kWait ? requests.acquire() : requests.try_acquire();
     if (!request) {
@@ -38,10 +39,12 @@ struct Detector::State final : Completion {
 
   void complete(std::unique_ptr<Request> request) noexcept override {
     const Callback done = std::exchange(callbacks[request->slot], nullptr);
-    Result<Detections> result = [&]() -> Result<Detections> {
-      if (request->outcome.error) return std::move(*request->outcome.error);
-      return request->outcome.detections;  // a copy: the request keeps its capacity
-    }();
+    Result<Detections> result =
+        guarding_memory("keeping an answer", [&]() -> Result<Detections> {
+          if (request->outcome.error) return std::move(*request->outcome.error);
+          return request->outcome.detections;  // a copy: the request keeps its capacity
+        });
+    if (!result) result = try_again_later(std::move(result).error());
     requests.release(std::move(request));
     done(std::move(result));
   }
@@ -85,16 +88,22 @@ void Detector::submit(const ImageView& picture, Callback done) {
   }
   auto request = state_->begin(done);
   if (!request) return;
-  const Result<void> copied = copy_pixels(request->outcome.pixels, picture);
-  if (!copied) return answer(std::move(request), copied.error());
+  const Result<void> copied = guarding_memory("submit", [&] {
+    return copy_pixels(request->outcome.pixels, picture);
+  });
+  if (!copied) return answer(std::move(request), try_again_later(copied.error()));
   state_->lanes->submit(std::move(request), Overflow::kBlock);
 }
 
 void Detector::submit_encoded(std::span<const std::uint8_t> bytes, Callback done) {
   auto request = state_->begin(done);
   if (!request) return;
-  request->packet.bytes.assign(bytes.begin(), bytes.end());
-  request->packet.name = "picture";
+  const Result<void> copied = guarding_memory("submit", [&]() -> Result<void> {
+    request->packet.bytes.assign(bytes.begin(), bytes.end());
+    request->packet.name = "picture";
+    return {};
+  });
+  if (!copied) return answer(std::move(request), try_again_later(copied.error()));
   state_->decoders.submit(std::move(request));
 }
 

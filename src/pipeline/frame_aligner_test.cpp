@@ -88,7 +88,7 @@ class Runner final : public CallRunner {
   void launch(std::unique_ptr<Request>) override {}
   void record(const Request&, const CallOptions&, TimePoint) override {}
   RequestPool& requests() override { return pool; }
-  void finished(std::uint64_t, std::size_t) override {}
+  void finished(SourceKey, std::size_t) override {}
   bool enter() override { return true; }
   void left() override {}
   RequestPool pool{8, 16};
@@ -114,7 +114,8 @@ TEST(FrameAlignerTest, AlignedFramesShareABatchThoughLanesAreIdle) {
     std::vector<std::unique_ptr<HostFeed>> feeds;
     feeds.push_back(std::make_unique<HostFeed>(
         runner, *lanes, slots.back()->client(0),
-        FeedOptions{.source = static_cast<std::uint64_t>(i + 1)}, runner.pool.acquire()));
+        FeedOptions{.source = camera_source(static_cast<std::uint64_t>(i + 1))},
+        runner.pool.acquire()));
     slots.back()->set_feeds(std::move(feeds));
   }
   // The first round makes them known to each other.

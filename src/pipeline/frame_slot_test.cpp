@@ -23,11 +23,11 @@ class Runner final : public CallRunner {
   void launch(std::unique_ptr<Request> /*request*/) override {}
   void record(const Request& request, const CallOptions& options, TimePoint) override {
     EXPECT_EQ(options.door, "camera");
-    EXPECT_GT(request.started, TimePoint{});
+    EXPECT_NE(request.started, TimePoint{});  // before the clock began, where it began lately
     ++recorded;
   }
   RequestPool& requests() override { return pool; }
-  void finished(std::uint64_t, std::size_t) override {}
+  void finished(SourceKey, std::size_t) override {}
   bool enter() override { return open; }
   void left() override { ++rounds; }
 
@@ -54,7 +54,8 @@ class FrameSlotTest : public testing::Test {
     std::vector<std::unique_ptr<HostFeed>> feeds;
     for (std::size_t i = 0; i < slot_->client_count(); ++i) {
       feeds.push_back(std::make_unique<HostFeed>(runner_, *lanes_, slot_->client(i),
-                                                 FeedOptions{.source = 1}, runner_.pool.acquire()));
+                                                 FeedOptions{.source = camera_source(1)},
+                                                 runner_.pool.acquire()));
     }
     slot_->set_feeds(std::move(feeds));
   }

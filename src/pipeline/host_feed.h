@@ -17,7 +17,7 @@ namespace shoal {
 
 struct FeedOptions {
   Priority priority = Priority::kNormal;
-  std::uint64_t source = 0;         // of the scheduler's turns: the camera's number
+  SourceKey source = {};            // of the scheduler's turns: the camera
   std::string name = {};            // of the camera, for the log
   std::optional<float> confidence = {};  // only detections above it; at least the model's own
 };

@@ -23,6 +23,20 @@ void drop_below(Detections& detections, float confidence) {
   while (!items.empty() && items.back().confidence <= confidence) items.pop_back();
 }
 
+Error error_of(DropReason reason) {
+  switch (reason) {
+    case DropReason::kExpired:
+      return error_or_short(ErrorCode::kDeadlineExceeded,
+                            "its deadline passed while it waited for a lane");
+    case DropReason::kHopeless:
+      return error_or_short(ErrorCode::kDeadlineExceeded,
+                            "it waits for a lane and can no longer be answered by its deadline; "
+                            "try again later");
+    case DropReason::kCancelled: break;
+  }
+  return error_or_short(ErrorCode::kCancelled, "the caller went away");
+}
+
 }  // namespace
 
 Lane::Lane(const Engine& engine, std::unique_ptr<InferLane> infer,
@@ -36,6 +50,7 @@ Lane::Lane(const Engine& engine, std::unique_ptr<InferLane> infer,
       options_(options) {
   const auto batch_max = static_cast<std::size_t>(options.batch_max);
   batch_.requests.reserve(batch_max);
+  batch_.dropped.reserve(kDroppedAtOnce);
   failed_.reserve(batch_max);
   letterboxes_.resize(batch_max);
   heads_.resize(batch_max);
@@ -73,12 +88,7 @@ void Lane::answer_dropped() {
     const TimePoint now = Clock::now();
     dropped.request->outcome.times.queue = now - dropped.request->queued;
     dropped.request->outcome.times.total = now - dropped.request->started;
-    if (dropped.reason == DropReason::kExpired) {
-      answer(std::move(dropped.request), {ErrorCode::kDeadlineExceeded,
-                                          "its deadline passed while it waited for a lane"});
-    } else {
-      answer(std::move(dropped.request), {ErrorCode::kCancelled, "the caller went away"});
-    }
+    answer(std::move(dropped.request), error_of(dropped.reason));
   }
   batch_.dropped.clear();
 }
@@ -93,13 +103,15 @@ void Lane::serve() {
   if (!batch_.requests.empty()) {
     run_in_parts(times);
     times.done = Clock::now();
-    const int count = static_cast<int>(batch_.requests.size());
-    if (parts_ == 1 && retries_ == 0 && !errors_.front()) {
-      batcher_.learn(batch_.bucket, count, times.done - times.launched, options_.kind);
-    }
     count_batch(times);
   }
+  const int count = static_cast<int>(batch_.requests.size());
+  const bool typical = count > 0 && parts_ == 1 && retries_ == 0 && !errors_.front();
   answer_all(times);
+  // The answers belong to it: those who wait for the lane wait for them too.
+  if (typical) {
+    batcher_.learn(batch_.bucket, count, Clock::now() - times.launched, options_.kind);
+  }
   shed_large_buffers();
 }
 
@@ -126,6 +138,11 @@ void Lane::answer_all(const Times& times) {
   batch_.requests.clear();
 }
 
+// A camera's frame may have been ready only after the launch that it was fetched for.
+Duration Lane::queue_time(const Request& request, const Times& times) {
+  return std::max(times.launched - request.queued, Duration::zero());
+}
+
 void Lane::fill_outcome(Request& request, const Times& times) const {
   Outcome& outcome = request.outcome;
   outcome.batch_size = static_cast<int>(batch_.requests.size());
@@ -136,7 +153,7 @@ void Lane::fill_outcome(Request& request, const Times& times) const {
   outcome.batch.chunks = std::max(1, parts_);
   outcome.batch.retries = retries_;
   if (request.work != Work::kTensor) outcome.padding = request.geometry.padding();
-  outcome.times.queue = times.launched - request.queued;
+  outcome.times.queue = queue_time(request, times);
   if (request.work == Work::kEncoded) outcome.times.decode = times.decode;
   outcome.times.preprocess = times.preprocess();
   outcome.times.inference = times.inference();
@@ -144,26 +161,40 @@ void Lane::fill_outcome(Request& request, const Times& times) const {
   outcome.times.total = times.done - request.started;
 }
 
-// Fills the network's input; requests that fail here leave the batch.
+// Fills the network's input; requests that fail here leave the batch. A picture is fetched and
+// decoded once, whatever becomes of it: a camera's frame that was fetched is gone from its slot.
+// Only the letterbox, which reads what is there, is tried again where memory was short.
 void Lane::prepare(Times& times) {
   auto& requests = batch_.requests;
   std::size_t live = 0;
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    const auto attempt = [&] {
-      return guarding_memory("preparing a picture", [&] {
-        return prepare_one(*requests[i], static_cast<int>(live), times.decode);
-      });
-    };
-    Result<void> ready = attempt();
-    if (!ready && ready.error().code == ErrorCode::kOutOfMemory) {
-      // Others may have given memory back by now; what this lane can spare goes first.
-      ++retries_;
-      drop_buffers();
+    Request& request = *requests[i];
+    Result<void> ready = guarding_memory("fetching a picture", [&] {
+      return fetch(request, times.decode);
+    });
+    if (ready) {
+      const auto attempt = [&] {
+        return guarding_memory("preparing a picture", [&] {
+          return fill_input(request, static_cast<int>(live));
+        });
+      };
       ready = attempt();
+      if (!ready && ready.error().code == ErrorCode::kOutOfMemory) {
+        // Others may have given memory back by now; what this lane can spare goes first.
+        ++retries_;
+        scratch_ = LetterboxScratch();
+        ready = attempt();
+      }
     }
     if (!ready) {
-      requests[i]->outcome.detections.items.clear();
-      requests[i]->outcome.error = std::move(ready).error();
+      Error error = std::move(ready).error();
+      const bool in_size =
+          error.code == ErrorCode::kOutOfMemory &&
+          !(request.work == Work::kEncoded &&
+            PictureDecoder::is_too_large(request.borrowed, options_.limits));
+      if (in_size) error = try_again_later(std::move(error));
+      request.outcome.detections.items.clear();
+      request.outcome.error = std::move(error);
       failed_.push_back(std::move(requests[i]));
       continue;
     }
@@ -174,26 +205,32 @@ void Lane::prepare(Times& times) {
   requests.resize(live);
 }
 
-Result<void> Lane::prepare_one(Request& request, int slot, Duration& decode) {
+// The picture as pixels, where it does not come as such.
+Result<void> Lane::fetch(Request& request, Duration& decode) {
   if (request.is_cancelled()) return Error{ErrorCode::kCancelled, "the caller went away"};
+  if (request.work == Work::kNewest) return fetch_newest(request);
+  if (request.work == Work::kEncoded) return decode_into(pixels_of(request), request, decode);
+  return {};
+}
+
+Frame& Lane::pixels_of(Request& request) {
+  return request.work == Work::kEncoded && !request.keep_pixels ? frame_
+                                                                : request.outcome.pixels;
+}
+
+Result<void> Lane::fill_input(Request& request, int slot) {
   const std::span<std::uint8_t> input = infer_->input(batch_.bucket, slot);
   if (request.work == Work::kTensor) {
     SHOAL_CHECK(request.borrowed.size() == input.size(), "the door checked the tensor's length");
     std::memcpy(input.data(), request.borrowed.data(), input.size());
     return {};
   }
-  Frame* frame = &request.outcome.pixels;
-  if (request.work == Work::kNewest) SHOAL_TRY(fetch(request));
-  if (request.work == Work::kEncoded) {
-    if (!request.keep_pixels) frame = &frame_;
-    SHOAL_TRY(decode_into(*frame, request, decode));
-  }
   const LetterboxOptions options{.output_format = engine_.model().input.channels};
-  return letterbox(input, frame->view(), request.geometry, options, scratch_);
+  return letterbox(input, pixels_of(request).view(), request.geometry, options, scratch_);
 }
 
 // The newest picture, which need not have the size that the bucket was chosen by.
-Result<void> Lane::fetch(Request& request) const {
+Result<void> Lane::fetch_newest(Request& request) const {
   if (!request.supply->supply(request)) return Error{ErrorCode::kCancelled, "no picture any more"};
   const Size size = request.outcome.pixels.source_size;
   request.outcome.size = size;
@@ -266,24 +303,16 @@ Result<void> Lane::run(int first, int count, Times& times) {
 
 void Lane::fail_slots(int first, int count, const Error& error) {
   for (int i = first; i < first + count; ++i) {
-    std::optional<Error>& slot = errors_[static_cast<std::size_t>(i)];
-    try {
-      slot = error;
-    } catch (const std::bad_alloc&) {
-      slot = Error{error.code, "out of memory"};
-    }
+    errors_[static_cast<std::size_t>(i)] =
+        try_again_later(error_or_short(error.code, error.message));
   }
-}
-
-// Buffers that grow with the pictures, and are cheap to get again.
-void Lane::drop_buffers() {
-  frame_.pixels = PixelBuffer();
-  scratch_ = LetterboxScratch();
 }
 
 // One enormous picture must not stay as memory that nobody uses.
 void Lane::shed_large_buffers() {
-  if (frame_.pixels.capacity() > kFrameKept) drop_buffers();
+  if (frame_.pixels.capacity() <= kFrameKept) return;
+  frame_.pixels = PixelBuffer();
+  scratch_ = LetterboxScratch();
 }
 
 void Lane::copy_tensors(Request& request, int slot) const {
@@ -298,7 +327,7 @@ void Lane::copy_tensors(Request& request, int slot) const {
 
 void Lane::count_batch(const Times& times) {
   const std::lock_guard lock(mutex_);
-  for (const auto& request : batch_.requests) counts_.queue.add(times.launched - request->queued);
+  for (const auto& request : batch_.requests) counts_.queue.add(queue_time(*request, times));
   LaneStats::BySize& size = counts_.sizes[batch_.requests.size()];
   ++size.batches;
   ++counts_.close_reasons[static_cast<std::size_t>(batch_.reason)];

@@ -53,17 +53,19 @@ class Lane {
   void answer_dropped();
   void serve();
   void answer_all(const Times& times);
+  [[nodiscard]] static Duration queue_time(const Request& request, const Times& times);
   void fill_outcome(Request& request, const Times& times) const;
   void prepare(Times& times);
-  [[nodiscard]] Result<void> prepare_one(Request& request, int slot, Duration& decode);
-  [[nodiscard]] Result<void> fetch(Request& request) const;
+  [[nodiscard]] Result<void> fetch(Request& request, Duration& decode);
+  [[nodiscard]] Result<void> fetch_newest(Request& request) const;
+  [[nodiscard]] Frame& pixels_of(Request& request);
+  [[nodiscard]] Result<void> fill_input(Request& request, int slot);
   [[nodiscard]] Result<void> decode_into(Frame& frame, Request& request, Duration& decode);
   void run_in_parts(Times& times);
   [[nodiscard]] Result<void> run(int first, int count, Times& times);
   void fail_slots(int first, int count, const Error& error);
   void copy_tensors(Request& request, int slot) const;
   void count_batch(const Times& times);
-  void drop_buffers();
   void shed_large_buffers();
 
   const Engine& engine_;

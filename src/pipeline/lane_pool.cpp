@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/memory_guard.h"
 #include "pipeline/memory_limits.h"
 
 namespace shoal {
@@ -24,8 +25,12 @@ LanePool::LanePool(std::unique_ptr<Engine> engine, const LanePoolOptions& option
 
 Result<std::unique_ptr<LanePool>> LanePool::create(std::unique_ptr<Engine> engine,
                                                    const LanePoolOptions& options) {
-  auto wide = SHOAL_TRY(engine->create_wide_lane());
-  std::unique_ptr<LanePool> pool(new LanePool(std::move(engine), options, wide != nullptr));
+  // Before any lane: a lane must not outlive the engine, however this ends.
+  if (!options.raw) SHOAL_TRY(Postprocess::check(engine->model().head, options.postprocess));
+  Engine& whole = *engine;
+  std::unique_ptr<LanePool> pool;
+  auto wide = SHOAL_TRY(whole.create_wide_lane());  // after `pool`, which keeps its engine
+  pool = std::unique_ptr<LanePool>(new LanePool(std::move(engine), options, wide != nullptr));
   const Engine& loaded = *pool->engine_;
   const auto add = [&](std::unique_ptr<InferLane> infer, LaneKind kind,
                        int batch_max) -> Result<void> {
@@ -81,22 +86,22 @@ Result<void> LanePool::place(Request& request) const {
 
 Admission LanePool::admit(Request& request, TimePoint now) const {
   // What cannot be placed is answered at once, with the reason, when it is submitted.
-  if (!place(request)) return {};
+  if (!guarding_memory("placing a picture", [&] { return place(request); })) return {};
   return batcher_.admit(request, now);
 }
 
 void LanePool::submit(std::unique_ptr<Request> request, Overflow overflow) {
-  if (Result<void> placed = place(*request); !placed) {
-    return answer(std::move(request), std::move(placed).error());
-  }
+  Result<void> placed = guarding_memory("placing a picture", [&] { return place(*request); });
+  if (!placed) return answer(std::move(request), try_again_later(std::move(placed).error()));
   switch (batcher_.submit(request, overflow, Clock::now())) {
     case Pushed::kAccepted:
     case Pushed::kEvictedOldest: return;
     case Pushed::kRejected:
-      answer(std::move(request), {ErrorCode::kQueueFull, "the queue is full; try again later"});
+      answer(std::move(request),
+             error_or_short(ErrorCode::kQueueFull, "the queue is full; try again later"));
       return;
     case Pushed::kClosed:
-      answer(std::move(request), {ErrorCode::kCancelled, "shutting down"});
+      answer(std::move(request), error_or_short(ErrorCode::kCancelled, "shutting down"));
       return;
   }
 }
@@ -105,7 +110,8 @@ void LanePool::submit_together(std::span<std::unique_ptr<Request>> requests) {
   for (auto& request : requests) (void)place(*request);  // fails for encoded pictures alone
   batcher_.submit_together(requests, Clock::now());
   for (auto& request : requests) {
-    if (request) answer(std::move(request), {ErrorCode::kQueueFull, "the queue is full"});
+    if (!request) continue;
+    answer(std::move(request), error_or_short(ErrorCode::kQueueFull, "the queue is full"));
   }
 }
 

@@ -39,7 +39,7 @@ class LanePool {
   // Queues a request whose outcome.pixels are decoded, or whose borrowed bytes the lane reads.
   // Answers it itself, with an error, where it is not accepted.
   // Cost     of encoded pictures, reading the header: microseconds.
-  void submit(std::unique_ptr<Request> request, Overflow overflow);
+  void submit(std::unique_ptr<Request> request, Overflow overflow);  // never throws
 
   // Several at once: see Batcher::submit_together. REQUIRES: no encoded pictures.
   void submit_together(std::span<std::unique_ptr<Request>> requests);

@@ -114,6 +114,73 @@ TEST(LanePoolTest, ARequestAfterCloseIsAnsweredAsCancelled) {
   EXPECT_EQ(door.failed, 3);
 }
 
+// Remembers whether it was there when its wide lane went, and how many lanes were asked for.
+class WideEngine final : public Engine {
+ public:
+  struct Seen {
+    bool engine_lives = false;
+    int lanes_made = 0;
+    bool outlived = false;
+  };
+  WideEngine(Seen& seen, bool lanes_fail) : seen_(seen), lanes_fail_(lanes_fail) {
+    seen_.engine_lives = true;
+  }
+  ~WideEngine() override { seen_.engine_lives = false; }
+  const ModelDescription& model() const override { return inner_.model(); }
+  std::span<const Size> buckets() const override { return inner_.buckets(); }
+  int batch_max() const override { return inner_.batch_max(); }
+  int lane_count() const override { return inner_.lane_count(); }
+  Precision precision() const override { return inner_.precision(); }
+  std::string summary() const override { return {}; }
+  Result<std::unique_ptr<InferLane>> create_lane() override {
+    ++seen_.lanes_made;
+    if (lanes_fail_) return Error{ErrorCode::kInternal, "no lane"};
+    return inner_.create_lane();
+  }
+  Result<std::unique_ptr<InferLane>> create_wide_lane() override {
+    ++seen_.lanes_made;
+    return std::unique_ptr<InferLane>(std::make_unique<WideLane>(seen_));
+  }
+
+ private:
+  struct WideLane final : InferLane {
+    explicit WideLane(Seen& seen_by) : seen(seen_by) {}
+    ~WideLane() override { seen.outlived = seen.outlived || !seen.engine_lives; }
+    std::span<std::uint8_t> input(std::size_t, int) override { return {}; }
+    Result<void> run_slots(std::size_t, int, int) override { return {}; }
+    HeadView outputs(std::size_t, int) const override { return {}; }
+    Seen& seen;
+  };
+  Seen& seen_;
+  const bool lanes_fail_;
+  FakeEngine inner_{FakeEngineOptions{}};
+};
+
+TEST(LanePoolTest, NoLaneOutlivesItsEngineHoweverALoadEnds) {
+  WideEngine::Seen failed;
+  const auto none = LanePool::create(std::make_unique<WideEngine>(failed, true), {});
+  EXPECT_EQ(none.error().message, "no lane");
+  EXPECT_GE(failed.lanes_made, 2);
+  EXPECT_FALSE(failed.outlived);
+  WideEngine::Seen loaded;
+  {
+    const auto lanes = LanePool::create(std::make_unique<WideEngine>(loaded, false), {});
+    ASSERT_TRUE(lanes.has_value());
+  }
+  EXPECT_FALSE(loaded.outlived);
+}
+
+TEST(LanePoolTest, OptionsThatDoNotSuitTheModelAreRefusedBeforeLanesAreMade) {
+  WideEngine::Seen seen;
+  PostprocessOptions post;
+  post.classes = {9999};
+  const auto none =
+      LanePool::create(std::make_unique<WideEngine>(seen, false), {.postprocess = post});
+  ASSERT_FALSE(none.has_value());
+  EXPECT_EQ(none.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(seen.lanes_made, 0);
+}
+
 TEST(LanePoolTest, AWarmLaneAllocatesNothingPerPicture) {
   const auto lanes = lanes_of({.batch_max = 4, .lanes = 2, .buckets = {{64, 64}, {64, 96}}});
   Door door(*lanes, 24);

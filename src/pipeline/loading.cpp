@@ -90,9 +90,13 @@ Result<std::unique_ptr<LanePool>> load_lanes(const DetectorOptions& options,
     return out_of_range("queue_delay", std::to_string(options.queue_delay.count()) + " us",
                         "at least 0");
   }
-  auto loaded = SHOAL_TRY(load_engine(resolve_model(options.model), engine));
+  const PostprocessOptions post = postprocess_options(options);
+  const auto fits = [&post](const ModelDescription& model) {
+    return Postprocess::check(model.head, post);
+  };
+  auto loaded = SHOAL_TRY(load_engine(resolve_model(options.model), engine, fits));
   return LanePool::create(std::move(loaded),
-                          {.postprocess = postprocess_options(options),
+                          {.postprocess = post,
                            .queue_delay = options.queue_delay,
                            .priority_ageing = priority_ageing,
                            .queue_limit = static_cast<std::size_t>(options.requests_max),

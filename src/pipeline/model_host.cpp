@@ -7,15 +7,17 @@
 #include <algorithm>
 #include <array>
 #include <condition_variable>
-#include <ctime>
 #include <map>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
+#include "core/memory_guard.h"
 #include "pipeline/call.h"
 #include "pipeline/decode_pool.h"
 #include "pipeline/host_feed.h"
+#include "pipeline/host_tally.h"
 #include "pipeline/lane_pool.h"
 #include "pipeline/loading.h"
 
@@ -24,64 +26,6 @@ namespace {
 
 // Larger pictures are decoded beside the lanes, so that they do not hold up their batch.
 constexpr std::int64_t kLanePixels = 4'000'000;
-
-std::int64_t unix_nanoseconds() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-std::uint64_t nanoseconds(Duration duration) {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count());
-}
-
-void add(EventTotals& totals, Duration duration) {
-  ++totals.count;
-  totals.nanoseconds += nanoseconds(duration);
-}
-
-// What was answered by one entry.
-//
-// Threads  all methods by any thread.
-class Tally {
- public:
-  void count(const Request& request) {
-    const StageTimes& times = request.outcome.times;
-    const std::lock_guard lock(mutex_);
-    if (request.outcome.error) return add(totals_.fail, times.total);
-    add(totals_.success, times.total);
-    add(totals_.queue, times.queue);
-    add(totals_.compute_input, times.decode + times.preprocess);
-    add(totals_.compute_infer, times.inference);
-    add(totals_.compute_output, times.postprocess);
-    totals_.last_inference_ms = unix_nanoseconds() / 1'000'000;
-  }
-
-  [[nodiscard]] HostStatistics with(const LaneStats& lanes) const {
-    HostStatistics all;
-    {
-      const std::lock_guard lock(mutex_);
-      all = totals_;
-    }
-    all.inference_count = static_cast<std::uint64_t>(lanes.pictures);
-    for (std::size_t size = 1; size < lanes.sizes.size(); ++size) {
-      const LaneStats::BySize& by = lanes.sizes[size];
-      if (by.batches == 0) continue;
-      const auto count = static_cast<std::uint64_t>(by.batches);
-      all.execution_count += count;
-      all.batch_sizes.push_back({.size = static_cast<int>(size),
-                                 .compute_input = {count, nanoseconds(by.preprocess)},
-                                 .compute_infer = {count, nanoseconds(by.inference)},
-                                 .compute_output = {count, nanoseconds(by.postprocess)}});
-    }
-    return all;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  HostStatistics totals_;
-};
 
 class LoadedModel final : public ModelHost {
  public:
@@ -94,6 +38,9 @@ class LoadedModel final : public ModelHost {
                   static_cast<std::size_t>(std::min(detector.max_det, 1000))),
         boxes_(*this, name_ + "_boxes", std::move(lanes)),
         raw_(*this, name_, nullptr) {
+    // Each of them holds at least one request.
+    waiting_.reserve(requests_.size());
+    answering_.reserve(requests_.size());
     const ModelDescription& model = boxes_.lanes->engine().model();
     tensor_input_ = {model.declared_input.name, model.declared_input.shape};
     for (const OutputDescription& output : model.declared_outputs) {
@@ -135,7 +82,7 @@ class LoadedModel final : public ModelHost {
       host.record(*this, request, options, answered);
     }
     RequestPool& requests() override { return host.requests_; }
-    void finished(std::uint64_t source, std::size_t count) override { host.leave(source, count); }
+    void finished(SourceKey source, std::size_t count) override { host.leave(source, count); }
     bool enter() override { return host.enter(); }
     void left() override { host.left(); }
 
@@ -151,18 +98,26 @@ class LoadedModel final : public ModelHost {
 
   using Requests = std::vector<std::unique_ptr<Request>>;
   // `first` holds the input of the first item.
-  Result<Requests> admit(const Entry& entry, std::size_t items, Request& first,
-                         CallOptions& options);
   Result<void> check(const Entry& entry, std::size_t items, Request& first, CallOptions& options);
-  Result<Requests> take(std::size_t items, std::uint64_t source);
+  Result<Requests> take(std::size_t items, SourceKey source);
+  Result<CallHandle> start_detect(DetectCall call, CallDone done);
+  Result<CallHandle> start_infer(TensorCall call, CallDone done);
+  Result<CallHandle> counting_refusals(const Entry& entry, std::size_t items,
+                                       Result<CallHandle> started) const;
   [[nodiscard]] Result<void> check_confidence(std::optional<float> confidence) const;
   void launch(Entry& entry, std::unique_ptr<Request> request);
   void record(Entry& entry, const Request& request, const CallOptions& options,
               TimePoint answered);
-  void load_raw();
-  void leave(std::uint64_t source, std::size_t requests);
+  Result<void> begin_raw_loader();
+  void load_raw_when_asked();
+  void leave(SourceKey source, std::size_t requests);
   bool enter();
   void left();
+  // The raw entry's appear under the lock, and stay; nullptr before.
+  [[nodiscard]] const LanePool* lanes_of(const Entry& entry) const {
+    const std::lock_guard lock(mutex_);
+    return entry.lanes.get();
+  }
 
   const std::string name_;
   const DetectorOptions detector_;
@@ -177,24 +132,19 @@ class LoadedModel final : public ModelHost {
   mutable std::mutex mutex_;
   std::condition_variable idle_;
   std::size_t calls_ = 0;            // accepted, not yet answered
-  std::map<std::uint64_t, std::size_t> held_;  // source -> requests
+  std::map<SourceKey, std::size_t> held_;  // requests by source
   bool closing_ = false;
   enum class Raw : std::uint8_t { kAbsent, kLoading, kReady } raw_state_ = Raw::kAbsent;
   std::vector<WaitingCall> waiting_;  // for the raw network
-  std::optional<Error> raw_error_;
+  std::condition_variable raw_wanted_;
+  bool raw_loader_ends_ = false;
+  // From the first call for raw tensors to close(). Joined by close() alone, without the lock: it
+  // takes the lock to answer those who waited, also after a load that failed.
   std::thread raw_loader_;
+  // The loader's own.
+  std::vector<WaitingCall> answering_;
+  std::optional<Error> raw_error_;
 };
-
-Result<LoadedModel::Requests> LoadedModel::admit(const Entry& entry, std::size_t items,
-                                                 Request& first, CallOptions& options) {
-  Result<void> checked = check(entry, items, first, options);
-  Result<Requests> requests =
-      checked ? take(items, options.source) : Result<Requests>(std::move(checked).error());
-  if (!requests && options_.observer != nullptr) {
-    options_.observer->refused(entry.name, requests.error().code, items);
-  }
-  return requests;
-}
 
 Result<void> LoadedModel::check(const Entry& entry, std::size_t items, Request& first,
                                 CallOptions& options) {
@@ -205,33 +155,29 @@ Result<void> LoadedModel::check(const Entry& entry, std::size_t items, Request& 
   if (latest <= now) {
     return Error{ErrorCode::kDeadlineExceeded, "the deadline had passed when the call came"};
   }
-  const LanePool* lanes = nullptr;
-  {
-    const std::lock_guard lock(mutex_);  // the raw entry's appear under it
-    lanes = entry.lanes.get();
-  }
+  const LanePool* lanes = lanes_of(entry);
   if (lanes == nullptr) return {};
   first.priority = options.priority;
   first.source = options.source;
   // A wait is bounded by the host's own timeout, the run behind it is not: a large model would
   // never be served.
   first.deadline = options.deadline;
+  if (!options.deadline) first.start_by = latest;
   const Admission admission = lanes->admit(first, now);
-  if (admission.accepted && now + admission.expected_wait < latest) return {};
+  if (admission.accepted) return {};
   return Error{ErrorCode::kDeadlineExceeded,
-               fmt::format("{}: would wait {:.0f} ms for its turn, and {:.0f} ms are left; try "
-                           "again later", name_, to_milliseconds(admission.expected_wait),
-                           to_milliseconds(latest - now))};
+               name_ + ": " + why_refused(admission, options.deadline, latest - now)};
 }
 
 // The requests a call starts with: a quarter of what is free at most, so that calls of thousands
 // leave room for others. The last eighth of all is kept for sources that hold less than half.
-Result<LoadedModel::Requests> LoadedModel::take(std::size_t items, std::uint64_t source) {
+Result<LoadedModel::Requests> LoadedModel::take(std::size_t items, SourceKey source) {
   const std::lock_guard lock(mutex_);
   if (closing_) return Error{ErrorCode::kCancelled, name_ + ": shutting down"};
   const std::size_t share = std::max<std::size_t>(1, requests_.free_count() / 4);
-  std::size_t& held = held_[source];
   Requests requests;
+  requests.reserve(std::min(items, share));
+  std::size_t& held = held_[source];
   while (requests.size() < std::min(items, share)) {
     const bool greedy = held + requests.size() >= requests_.size() / 2;
     if (greedy && requests_.free_count() <= requests_.size() / 8) break;
@@ -258,15 +204,33 @@ Result<void> LoadedModel::check_confidence(std::optional<float> confidence) cons
                            *confidence, least)};
 }
 
+Result<CallHandle> LoadedModel::counting_refusals(const Entry& entry, std::size_t items,
+                                                  Result<CallHandle> started) const {
+  if (!started && options_.observer != nullptr) {
+    options_.observer->refused(entry.name, started.error().code, items);
+  }
+  return started;
+}
+
 Result<CallHandle> LoadedModel::detect(DetectCall call, CallDone done) {
   SHOAL_TRY(check_confidence(call.options.confidence));
+  const std::size_t items = call.items.size();
+  auto started = guarding_memory("starting a call", [&] {
+    return start_detect(std::move(call), std::move(done));
+  });
+  if (!started) started = try_again_later(std::move(started).error());
+  return counting_refusals(boxes_, items, std::move(started));
+}
+
+// Requests are taken last: what has them is answered, and nothing fails any more.
+Result<CallHandle> LoadedModel::start_detect(DetectCall call, CallDone done) {
   Request first;
   if (!call.items.empty()) {
     first.work = call.items.front().pixels.data == nullptr ? Work::kEncoded : Work::kPixels;
     first.borrowed = call.items.front().encoded;
     first.outcome.pixels.source_size = call.items.front().pixels.size;
   }
-  auto requests = SHOAL_TRY(admit(boxes_, call.items.size(), first, call.options));
+  SHOAL_TRY(check(boxes_, call.items.size(), first, call.options));
   auto items = std::make_shared<std::vector<PictureItem>>(std::move(call.items));
   const auto load = [items](Request& request, std::size_t index) {
     const PictureItem& item = (*items)[index];
@@ -280,9 +244,10 @@ Result<CallHandle> LoadedModel::detect(DetectCall call, CallDone done) {
     // launch() answers where memory is short.
     Frame& frame = request.outcome.pixels;
     if (Result<void> copied = copy_pixels(frame, item.pixels); !copied) {
-      request.outcome.error = copied.error();
+      request.outcome.error = try_again_later(copied.error());
     }
   };
+  const SourceKey source = call.options.source;
   auto started = std::make_shared<Call>(Call::Parts{.runner = &boxes_,
                                                     .count = items->size(),
                                                     .load = load,
@@ -290,8 +255,10 @@ Result<CallHandle> LoadedModel::detect(DetectCall call, CallDone done) {
                                                     .options = std::move(call.options),
                                                     .timeout = options_.timeout,
                                                     .done = std::move(done)});
+  CallHandle handle(started->cancelled());
+  auto requests = SHOAL_TRY(take(items->size(), source));
   started->start(std::move(requests));
-  return CallHandle(started->cancelled());
+  return handle;
 }
 
 Result<CallHandle> LoadedModel::infer(TensorCall call, CallDone done) {
@@ -301,15 +268,26 @@ Result<CallHandle> LoadedModel::infer(TensorCall call, CallDone done) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("{}: a tensor of {} values; expected {}", name_, item.size(), length)};
   }
+  const std::size_t items = call.items.size();
+  auto started = guarding_memory("starting a call", [&] {
+    return start_infer(std::move(call), std::move(done));
+  });
+  if (!started) started = try_again_later(std::move(started).error());
+  return counting_refusals(raw_, items, std::move(started));
+}
+
+// As start_detect().
+Result<CallHandle> LoadedModel::start_infer(TensorCall call, CallDone done) {
   Request first;
   first.work = Work::kTensor;
-  auto requests = SHOAL_TRY(admit(raw_, call.items.size(), first, call.options));
+  SHOAL_TRY(check(raw_, call.items.size(), first, call.options));
   auto items = std::make_shared<std::vector<std::span<const float>>>(std::move(call.items));
   const auto load = [items](Request& request, std::size_t index) {
     const std::span<const float> item = (*items)[index];
     request.work = Work::kTensor;
     request.borrowed = {reinterpret_cast<const std::uint8_t*>(item.data()), item.size_bytes()};
   };
+  const SourceKey source = call.options.source;
   auto started = std::make_shared<Call>(Call::Parts{.runner = &raw_,
                                                     .count = items->size(),
                                                     .load = load,
@@ -317,16 +295,14 @@ Result<CallHandle> LoadedModel::infer(TensorCall call, CallDone done) {
                                                     .options = std::move(call.options),
                                                     .timeout = options_.timeout,
                                                     .done = std::move(done)});
-  const CallHandle handle(started->cancelled());
+  CallHandle handle(started->cancelled());
+  SHOAL_TRY(begin_raw_loader());
+  auto requests = SHOAL_TRY(take(items->size(), source));
   {
     const std::lock_guard lock(mutex_);
     if (raw_state_ != Raw::kReady) {
       waiting_.push_back({std::move(started), std::move(requests)});
-      if (raw_state_ == Raw::kAbsent) {
-        raw_state_ = Raw::kLoading;
-        if (raw_loader_.joinable()) raw_loader_.join();  // an earlier one, which failed and ended
-        raw_loader_ = std::thread([this] { load_raw(); });
-      }
+      if (std::exchange(raw_state_, Raw::kLoading) == Raw::kAbsent) raw_wanted_.notify_one();
       return handle;
     }
   }
@@ -334,21 +310,42 @@ Result<CallHandle> LoadedModel::infer(TensorCall call, CallDone done) {
   return handle;
 }
 
-void LoadedModel::load_raw() {
-  auto lanes = load_raw_lanes(detector_, options_.queue_limit);
-  std::vector<WaitingCall> waiting;
-  {
-    const std::lock_guard lock(mutex_);
+Result<void> LoadedModel::begin_raw_loader() {
+  const std::lock_guard lock(mutex_);
+  if (closing_) return Error{ErrorCode::kCancelled, name_ + ": shutting down"};
+  if (raw_loader_.joinable()) return {};
+  try {
+    raw_loader_ = std::thread([this] { load_raw_when_asked(); });
+  } catch (const std::system_error& error) {
+    return Error{ErrorCode::kUnavailable,
+                 fmt::format("{}: no thread to load its raw network: {}", name_, error.what())};
+  }
+  return {};
+}
+
+void LoadedModel::load_raw_when_asked() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    raw_wanted_.wait(lock, [this] { return raw_state_ == Raw::kLoading || raw_loader_ends_; });
+    if (raw_state_ != Raw::kLoading) return;
+    lock.unlock();
+    auto lanes = guarding_memory("loading the raw network", [this] {
+      return load_raw_lanes(detector_, options_.queue_limit);
+    });
+    lock.lock();
     if (lanes) {
       raw_.lanes = std::move(*lanes);
       raw_state_ = Raw::kReady;
     } else {
-      raw_error_ = lanes.error();
+      raw_error_ = try_again_later(std::move(lanes).error());
       raw_state_ = Raw::kAbsent;  // the next call tries again
     }
-    waiting.swap(waiting_);
+    answering_.swap(waiting_);
+    lock.unlock();
+    for (WaitingCall& one : answering_) one.call->start(std::move(one.requests));
+    answering_.clear();
+    lock.lock();
   }
-  for (WaitingCall& one : waiting) one.call->start(std::move(one.requests));
 }
 
 void LoadedModel::launch(Entry& entry, std::unique_ptr<Request> request) {
@@ -356,9 +353,13 @@ void LoadedModel::launch(Entry& entry, std::unique_ptr<Request> request) {
     Error error = std::move(*request->outcome.error);
     return answer(std::move(request), std::move(error));
   }
-  if (!entry.lanes) return answer(std::move(request), *raw_error_);
+  if (!entry.lanes) {  // on the loader's thread
+    return answer(std::move(request), error_or_short(raw_error_->code, raw_error_->message));
+  }
   if (request->work == Work::kEncoded) {
-    const auto size = PictureDecoder::probe(request->borrowed);
+    const auto size = guarding_memory("probing", [&] {
+      return PictureDecoder::probe(request->borrowed);
+    });
     if (size && std::int64_t{size->width} * size->height > kLanePixels) {
       request->work = Work::kPixels;
       return decoders_->submit(std::move(request));
@@ -379,7 +380,8 @@ void LoadedModel::record(Entry& entry, const Request& request, const CallOptions
                        .source = options.source_name,
                        .camera = options.camera(),
                        .unix_ns = unix_nanoseconds() - static_cast<std::int64_t>(
-                                                          nanoseconds(answered - request.started)),
+                                                          whole_nanoseconds(answered -
+                                                                            request.started)),
                        .arrived = request.started,
                        .answered = answered,
                        .input = outcome.size,
@@ -406,32 +408,25 @@ int LoadedModel::retry_after_s() const {
 
 std::vector<PoolGauge> LoadedModel::pools() const {
   PoolGauge lanes = boxes_.lanes->memory();
-  {
-    const std::lock_guard lock(mutex_);  // raw_.lanes appears under it
-    if (raw_.lanes) lanes.add(raw_.lanes->memory());
-  }
+  if (const LanePool* raw = lanes_of(raw_)) lanes.add(raw->memory());
   return {requests_.gauge(), lanes};
 }
 
 HostStatistics LoadedModel::statistics(bool raw) const {
   const Entry& entry = raw ? raw_ : boxes_;
-  LaneStats lanes;
-  {
-    const std::lock_guard lock(mutex_);  // raw_.lanes appears under it
-    if (entry.lanes) lanes = entry.lanes->stats();
-  }
-  HostStatistics all = entry.tally.with(lanes);
-  if (entry.lanes) {
-    all.waiting = entry.lanes->waiting();
-    all.lanes = entry.lanes->lane_count();
-    all.batch_max = entry.lanes->engine().batch_max();
-    all.idle_lanes = entry.lanes->idle_lanes();
+  const LanePool* lanes = lanes_of(entry);
+  HostStatistics all = entry.tally.with(lanes == nullptr ? LaneStats() : lanes->stats());
+  if (lanes != nullptr) {
+    all.waiting = lanes->waiting();
+    all.lanes = lanes->lane_count();
+    all.batch_max = lanes->engine().batch_max();
+    all.idle_lanes = lanes->idle_lanes();
   }
   all.pending = requests_.size() - requests_.free_count();
   return all;
 }
 
-void LoadedModel::leave(std::uint64_t source, std::size_t requests) {
+void LoadedModel::leave(SourceKey source, std::size_t requests) {
   const std::lock_guard lock(mutex_);
   const auto held = held_.find(source);
   held->second -= requests;
@@ -467,6 +462,8 @@ void LoadedModel::close() {
     std::unique_lock lock(mutex_);
     closing_ = true;
     idle_.wait(lock, [this] { return calls_ == 0; });
+    raw_loader_ends_ = true;
+    raw_wanted_.notify_one();
   }
   if (raw_loader_.joinable()) raw_loader_.join();
   decoders_->close();

@@ -31,8 +31,7 @@ struct CallOptions {
   Priority priority = Priority::kNormal;
   // Of the whole call. Empty: each item waits for its turn at most HostOptions::timeout.
   std::optional<TimePoint> deadline;
-  // Who asks; sources take turns. A client's address or connection, a camera's number.
-  std::uint64_t source = 0;
+  SourceKey source;         // who asks; sources take turns
   std::string source_name;  // for the log
   std::string request_id;   // for the log; "" = the host makes one
   std::string_view door;    // static text: "http", "grpc", "rest", "library"

@@ -4,9 +4,16 @@
 #include "pipeline/model_host.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <future>
+#include <thread>
 
+#include "models/builtin_models.h"
 #include "pipeline/model_registry.h"
 
 namespace shoal {
@@ -177,6 +184,95 @@ TEST(ModelHostTest, RawTensorsWaitForTheirNetworkAndComeBackInOrder) {
             ErrorCode::kInvalidArgument);
 }
 
+// A model file of its own, which is gone when the raw network is to be loaded.
+class VanishingModel {
+ public:
+  VanishingModel() {
+    const auto bytes = builtin_model("pcb");
+    std::ofstream(path_, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
+  }
+  ~VanishingModel() { vanish(); }
+  void vanish() const { std::filesystem::remove(path_); }
+  [[nodiscard]] std::string path() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_ = std::filesystem::temp_directory_path() /
+                                ("shoal-vanishing-" + std::to_string(::getpid()) + ".onnx");
+};
+
+// The loader answers the callers of a load that failed, who may call again at once; nothing of the
+// host may wait for it meanwhile.
+TEST(ModelHostTest, ARawNetworkThatCannotBeLoadedIsAnErrorForEachCallerAndHoldsUpNothing) {
+  VanishingModel file;
+  DetectorOptions detector;
+  detector.model = file.path();
+  detector.batch_max = 1;
+  detector.lanes = 1;
+  HostOptions options;
+  options.bypass_lane = false;
+  options.execution = Execution::kSpread;
+  auto loaded = ModelHost::load("net", detector, options);
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+  std::shared_ptr<ModelHost> host = *loaded;
+  file.vanish();
+  const std::vector<float> tensor(
+      static_cast<std::size_t>(host->tensor_input().shape.element_count()));
+  std::atomic<bool> stop = false;
+  std::atomic<int> errors = 0;
+  std::atomic<int> others = 0;
+  auto work = std::async(std::launch::async, [&] {
+    std::vector<std::thread> clients;
+    for (int i = 0; i < 8; ++i) {
+      clients.emplace_back([&] {
+        while (!stop) {
+          std::promise<CallItems> promise;
+          auto future = promise.get_future();
+          const auto handle =
+              host->infer({.items = {tensor}, .owner = nullptr, .options = {}},
+                          [&promise](CallItems items) { promise.set_value(std::move(items)); });
+          const bool failed = handle && future.get()[0].outcome.error.has_value();
+          ++(failed ? errors : others);
+        }
+      });
+    }
+    while (errors < 200) {
+      (void)host->statistics(true);
+      (void)host->pools();
+      std::this_thread::yield();
+    }
+    (void)start(*host, {picture()}).get();
+    stop = true;
+    for (std::thread& client : clients) client.join();
+    host->close();
+  });
+  if (work.wait_for(seconds(120)) != std::future_status::ready) {
+    std::fprintf(stderr, "hung after %d answers\n", errors.load());
+    std::abort();  // threads that wait for ever cannot be joined
+  }
+  EXPECT_GE(errors, 200);
+  EXPECT_EQ(others, 0);
+}
+
+TEST(ModelHostTest, ACallWhoseDeadlineIsShorterThanTheNetworkHearsThat) {
+  const auto host = host_of();
+  std::string says;
+  // On a slow machine the deadline passes before it is looked at, or what was learned is old.
+  for (int i = 0; i < 100 && says.find("the network alone takes about") == says.npos; ++i) {
+    (void)start(*host, {picture()}).get();
+    CallOptions hurry;
+    hurry.deadline = Clock::now() + std::chrono::microseconds(500);
+    const auto refused = host->detect(
+        {.items = {picture()}, .owner = nullptr, .options = hurry}, [](const CallItems&) {});
+    if (refused) continue;
+    EXPECT_EQ(refused.error().code, ErrorCode::kDeadlineExceeded);
+    says = refused.error().message;
+  }
+  EXPECT_NE(says.find("the network alone takes about"), std::string::npos) << says;
+  EXPECT_NE(says.find("longer than your deadline"), std::string::npos) << says;
+}
+
 TEST(ModelHostTest, CloseAnswersWhatWasAcceptedAndRefusesTheRest) {
   const auto host = host_of();
   auto running = start(*host, std::vector<PictureItem>(50, picture()));
@@ -191,6 +287,51 @@ TEST(ModelHostTest, ADeadlineThatHasPassedIsRefused) {
   CallOptions late;
   late.deadline = Clock::now() - milliseconds(1);
   EXPECT_THROW(start(*host, {picture()}, late).get(), std::runtime_error);
+}
+
+// Closes a registry while a model is being loaded.
+class ClosesMeanwhile final : public RequestObserver {
+ public:
+  void observe(const RequestRecord&) noexcept override {}
+  void model_loaded(std::string_view, Duration) override {
+    if (registry != nullptr) registry->close();
+  }
+  ModelRegistry* registry = nullptr;
+};
+
+TEST(ModelRegistryTest, AModelThatIsLoadedWhenAllIsClosedDoesNotOpenIt) {
+  DetectorOptions detector;
+  detector.batch_max = 1;
+  ClosesMeanwhile observer;
+  ModelRegistry registry({.limits = {}, .plan_cache = {}, .observer = &observer},
+                         [&](const std::string&) { return detector; });
+  observer.registry = &registry;
+  const Result<void> loaded = registry.load("pcb");
+  ASSERT_FALSE(loaded.has_value());
+  EXPECT_EQ(loaded.error().code, ErrorCode::kCancelled);
+  EXPECT_FALSE(registry.find("pcb").has_value());
+  EXPECT_FALSE(registry.all_ready());
+}
+
+TEST(ModelRegistryTest, AReloadThatFailsChangesNothing) {
+  DetectorOptions detector;
+  detector.batch_max = 1;
+  ModelRegistry registry({.limits = {}, .plan_cache = {}},
+                         [&](const std::string&) { return detector; });
+  ASSERT_TRUE(registry.load("pcb").has_value());
+  const auto before = *registry.find("pcb");
+  DetectorOptions wrong = detector;
+  wrong.classes = {99};
+  const Result<void> reloaded = registry.load("pcb", wrong);
+  ASSERT_FALSE(reloaded.has_value());
+  EXPECT_EQ(reloaded.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(reloaded.error().message.find("class 99"), std::string::npos);
+  EXPECT_EQ(*registry.find("pcb"), before);
+  const std::vector<ModelStatus> index = registry.index();
+  ASSERT_EQ(index.size(), 1U);
+  EXPECT_EQ(index[0].state, ModelState::kReady);
+  EXPECT_EQ(index[0].reason, "");
+  EXPECT_FALSE(start(*before, {picture()}).get()[0].outcome.error.has_value());
 }
 
 TEST(ModelRegistryTest, ReloadsUnderTrafficWithoutDroppingACall) {

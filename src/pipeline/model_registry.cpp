@@ -36,10 +36,16 @@ Result<void> ModelRegistry::load_with(const std::string& name, const DetectorOpt
   {
     const std::lock_guard lock(mutex_);
     Entry& entry = entries_[name];
-    if (!host) {
-      entry.reason = host.error().message;
-      if (!entry.host) entry.state = ModelState::kUnavailable;
-      return host.error();
+    // A service that closed meanwhile must not find itself with an open model.
+    Result<void> ended;
+    if (!host) ended = host.error();
+    if (closed_) ended = Error{ErrorCode::kCancelled, "shutting down"};
+    if (!ended) {
+      if (!entry.host) {  // else the one before goes on, and nothing is wrong with that
+        entry.state = ModelState::kUnavailable;
+        entry.reason = ended.error().message;
+      }
+      return ended;  // a host that nobody knows closes itself
     }
     before = std::exchange(entry.host, std::move(*host));
     entry.state = ModelState::kReady;

@@ -64,9 +64,10 @@ class RequestPool {
     outcome.padding = 0;
     outcome.times = {};
     request.deadline.reset();
+    request.start_by.reset();
     request.work = Work::kPixels;
     request.priority = Priority::kNormal;
-    request.source = 0;
+    request.source = {};
     request.group = 0;
     request.borrowed = {};
     request.keep_pixels = false;

@@ -73,6 +73,10 @@ void drop_padding(Candidates& candidates, const Letterbox& letterbox) {
 
 }  // namespace
 
+Result<void> Postprocess::check(const HeadDescription& head, const PostprocessOptions& options) {
+  return validate(head, options);
+}
+
 Result<Postprocess> Postprocess::create(HeadDescription head, PostprocessOptions options) {
   SHOAL_TRY(validate(head, options));
   try {

@@ -35,6 +35,9 @@ class Postprocess {
   // Errors   invalid_argument if an option is out of its range, a class id is not one of the
   //          model's, or the head description contradicts itself; out_of_memory.
   [[nodiscard]] static Result<Postprocess> create(HeadDescription head, PostprocessOptions options);
+  // Whether create() would take them, before anything is compiled for them.
+  [[nodiscard]] static Result<void> check(const HeadDescription& head,
+                                          const PostprocessOptions& options);
 
   // Detections of each picture of a batch, sorted by confidence (ties: anchor, class), clipped to
   // the picture. Boxes that lie wholly in the padding are dropped before suppression, none for

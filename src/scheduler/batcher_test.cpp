@@ -52,7 +52,7 @@ TEST(BatcherTest, OneSourceMayHoldItsShareOfTheQueueAndNoMore) {
   for (std::uint64_t i = 0; i < 4; ++i) EXPECT_EQ(submit(batcher, 0, i), Pushed::kAccepted);
   EXPECT_EQ(submit(batcher, 0, 4), Pushed::kRejected);
   auto other = request(0, 5);
-  other->source = 1;
+  other->source.id = 1;
   EXPECT_EQ(batcher.submit(other, Overflow::kReject, Clock::now()), Pushed::kAccepted);
   EXPECT_EQ(batcher.abandon().size(), 5U);
 }
@@ -120,7 +120,7 @@ TEST(BatcherTest, AdmissionRefusesByWhatIsQueuedAndLearned) {
   EXPECT_FALSE(refused.accepted);
   EXPECT_EQ(refused.expected_wait, std::chrono::milliseconds(20));
   EXPECT_EQ(batcher.expected_wait(now), std::chrono::milliseconds(20));
-  asked->source = 7;  // its turn comes sooner
+  asked->source.id = 7;  // its turn comes sooner
   EXPECT_TRUE(batcher.admit(*asked, now).accepted);
   EXPECT_EQ(batcher.abandon().size(), 2U);
 }
@@ -156,7 +156,7 @@ class Traffic {
       submitters.emplace_back([&, t] {
         for (std::uint64_t i = 0; i < kEach; ++i) {
           auto made = request(i % 3, t * kEach + i);
-          made->source = t;
+          made->source.id = t;
           make(*made);
           ASSERT_EQ(batcher_.submit(made, Overflow::kBlock, Clock::now()), Pushed::kAccepted);
         }

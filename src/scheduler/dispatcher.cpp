@@ -13,6 +13,19 @@ namespace {
 constexpr int kExploreEvery = 512;
 // Run times older than this refuse nobody while a lane is idle.
 constexpr Duration kLearnedLately = std::chrono::seconds(1);
+// How often those that wait are looked through for hopeless ones, and how much less than expected
+// the ones before it may take for one to count as such.
+constexpr Duration kLookEvery = std::chrono::milliseconds(20);
+constexpr double kCertain = 0.75;
+// Of each comparison of a wait with what was foreseen, and the bounds of what they come to.
+constexpr double kWeightOfNewest = 0.05;
+constexpr double kFactorMin = 0.5;
+constexpr double kFactorMax = 16;
+// An admitted request that came to nothing raises the margin by so much, one that a lane took
+// lowers it by such a share of itself: at a margin of .15 one in 300 comes to nothing.
+constexpr double kMarginRise = 0.02;
+constexpr double kMarginFall = 1.0 / 2000;
+constexpr double kMarginMax = 0.3;
 
 std::size_t source_limit(const BatcherOptions& options) {
   const double share = static_cast<double>(options.queue_limit) * options.source_share;
@@ -47,11 +60,25 @@ Pushed Dispatcher::submit(std::unique_ptr<Request>& request, TimePoint now) {
   // Submitters read the clock before they get the lock, so not quite in order.
   last_ = std::max(last_, now);
   request->queued = last_;
+  if (idle_regular() > 0) idle_at_ = last_;
   const std::size_t bucket = request->bucket;
-  if (request->priority == Priority::kRealtime) ++realtime_waiting_;
-  queue_.push(std::move(request), last_);
+  const Duration run = least_run(*request);
+  // The bypass lane's waits are short and known.
+  const bool realtime = request->priority == Priority::kRealtime;
+  request->foreseen = realtime ? Request::Foreseen() : foresee(*request, last_);
+  if (realtime) ++realtime_waiting_;
+  queue_.push(std::move(request), last_, run);
   refresh(bucket);
   return Pushed::kAccepted;
+}
+
+// What its run takes at least, as far as that is known: alone, on the faster of the lanes that it
+// may get.
+Duration Dispatcher::least_run(const Request& request) const {
+  const auto regular = kind_of(LaneKind::kRegular).run_times.estimate(request.bucket, 1);
+  if (!options_.bypass_lane) return regular.value_or(Duration::zero());
+  const auto bypass = kind_of(LaneKind::kBypass).run_times.estimate(request.bucket, 1);
+  return std::min(regular.value_or(Duration::zero()), bypass.value_or(Duration::zero()));
 }
 
 // After requests of the bucket came or went.
@@ -59,8 +86,12 @@ void Dispatcher::refresh(std::size_t bucket) { queue_.describe(bucket, views_[bu
 
 Decision Dispatcher::ask(Batch& batch, LaneKind kind, TimePoint now) {
   last_ = std::max(last_, now);
+  batch.dropped.reserve(kDroppedAtOnce);
   drop_expired(batch, last_);
+  drop_hopeless(batch, last_);
   for (;;) {
+    // There may be more of them: these are answered first, and the lane asks again.
+    if (batch.dropped.size() >= kDroppedAtOnce) return Idle{};
     const Decision decision =
         options_.decide(options_.policy,
                         {.buckets = views_, .asking = kind, .idle_lanes = idle_regular(),
@@ -77,12 +108,70 @@ Decision Dispatcher::ask(Batch& batch, LaneKind kind, TimePoint now) {
 }
 
 void Dispatcher::drop_expired(Batch& batch, TimePoint now) {
-  while (auto request = queue_.take_expired(now)) {
-    if (request->priority == Priority::kRealtime) --realtime_waiting_;
-    const std::size_t bucket = request->bucket;
-    batch.dropped.push_back({std::move(request), DropReason::kExpired});
-    refresh(bucket);
+  while (batch.dropped.size() < kDroppedAtOnce) {
+    auto request = queue_.take_expired(now);
+    if (!request) return;
+    drop(std::move(request), batch, now);
   }
+}
+
+// Where lanes have become slower than they were when requests were admitted, or others go first,
+// those at the end cannot be begun in time: they hear of it now and not when their time is over.
+void Dispatcher::drop_hopeless(Batch& batch, TimePoint now) {
+  if (now - looked_for_hopeless_ < kLookEvery) return;
+  looked_for_hopeless_ = now;
+  for (const BucketView& view : views_) {
+    if (view.waiting <= options_.lane_count || view.known_max == 0) continue;  // not on a guess
+    Duration each = view.run_times.front();
+    for (int size = 2; size <= view.batch_max; ++size) {
+      each = std::min(each, view.run_times[static_cast<std::size_t>(size) - 1] / size);
+    }
+    each = std::chrono::duration_cast<Duration>(each * kCertain) / options_.lane_count;
+    while (batch.dropped.size() < kDroppedAtOnce) {
+      auto request = queue_.take_hopeless(view.bucket, each, now);
+      if (!request) break;
+      drop(std::move(request), batch, now);
+    }
+  }
+}
+
+void Dispatcher::drop(std::unique_ptr<Request> request, Batch& batch, TimePoint now) {
+  if (request->priority == Priority::kRealtime) --realtime_waiting_;
+  compare_wait(*request, Waited::kAtLeastThis, now);
+  const std::size_t bucket = request->bucket;
+  const auto& latest = request->start_by ? request->start_by : request->deadline;
+  const DropReason reason =
+      latest && *latest <= now ? DropReason::kExpired : DropReason::kHopeless;
+  batch.dropped.push_back({std::move(request), reason});
+  refresh(bucket);
+}
+
+// It leaves the queue: its wait is known.
+void Dispatcher::compare_wait(const Request& request, Waited waited, TimePoint now) {
+  // Short waits say little: they are mostly what was left of the batches under way.
+  const BucketView& view = views_[request.bucket];
+  const auto& [wait, behind_own] = request.foreseen;
+  if (view.run_times.empty() || wait < view.run_times.front()) return;
+  if (!busy_as_long_as(request, request.queued, now)) return;
+  const double times = static_cast<double>((now - request.queued).count()) /
+                       static_cast<double>(wait.count());
+  auto& [factor, margin] = experience_[experience_of(request.priority, behind_own)];
+  if (waited == Waited::kAtLeastThis) {
+    margin = std::min(margin + kMarginRise, kMarginMax);
+    if (times < factor) return;
+  } else {
+    margin -= margin * kMarginFall;
+  }
+  factor += kWeightOfNewest * (std::clamp(times, kFactorMin, kFactorMax) - factor);
+}
+
+std::size_t Dispatcher::experience_of(Priority priority, bool behind_own) {
+  return 2 * static_cast<std::size_t>(priority) + (behind_own ? 1 : 0);
+}
+
+Request::Foreseen Dispatcher::foresee(const Request& request, TimePoint now) const {
+  return {.wait = admission_view(request, now).expected_wait,
+          .behind_own = queue_.size_of_flow(request) > 0};
 }
 
 void Dispatcher::take(const Launch& launch, Batch& batch, LaneKind kind, TimePoint now) {
@@ -91,6 +180,7 @@ void Dispatcher::take(const Launch& launch, Batch& batch, LaneKind kind, TimePoi
   int left = realtime ? view.realtime : view.waiting;
   int taken = 0;
   const auto goes_on = [&] {
+    if (batch.dropped.size() >= kDroppedAtOnce) return false;
     if (taken < launch.count) return true;
     // What belongs together goes together, whatever the batch size that seemed best.
     const std::uint64_t group = realtime ? 0 : batch.requests.back()->group;
@@ -100,6 +190,7 @@ void Dispatcher::take(const Launch& launch, Batch& batch, LaneKind kind, TimePoi
     auto [request, cancelled] = queue_.take(launch.bucket, realtime, now);
     if (realtime) --realtime_waiting_;
     if (!cancelled) {
+      if (kind == LaneKind::kRegular && !realtime) compare_wait(*request, Waited::kThis, now);
       batch.requests.push_back(std::move(request));
       ++taken;
       continue;
@@ -209,7 +300,22 @@ AdmissionView Dispatcher::admission_view(const Request& request, TimePoint now) 
 
 Admission Dispatcher::admit(const Request& request, TimePoint now) const {
   SHOAL_CHECK(request.bucket < views_.size(), "a bucket of the model");
-  return shoal::admit(admission_view(request, now), request.deadline, now);
+  AdmissionView view = admission_view(request, now);
+  if (idle_regular() == 0 && busy_as_long_as(request, now, now)) {
+    const bool behind_own = queue_.size_of_flow(request) > 0;
+    const auto& [factor, margin] = experience_[experience_of(request.priority, behind_own)];
+    view.expected_wait = std::chrono::duration_cast<Duration>(view.expected_wait * factor);
+    view.margin = margin;
+  }
+  return shoal::admit(view, request.deadline, now, request.start_by);
+}
+
+// Whether lanes have had no pause for as long as the request may wait. Then there is more than they
+// lanes could have done after it what was refused: there everybody gets the chance there is.
+// lanes could have done after it what was refused: there everybody gets the chance that there is.
+bool Dispatcher::busy_as_long_as(const Request& request, TimePoint queued, TimePoint now) const {
+  const auto& latest = request.start_by ? request.start_by : request.deadline;
+  return latest && now - idle_at_ >= *latest - queued;
 }
 
 Duration Dispatcher::expected_wait(TimePoint now) const {
@@ -218,7 +324,8 @@ Duration Dispatcher::expected_wait(TimePoint now) const {
     const int size = likely_size(view, view.waiting);
     work += run_time(view, size) * ((view.waiting + size - 1) / size);
   }
-  return lanes_through(work, now);
+  const double factor = experience_[experience_of(Priority::kNormal, false)].factor;
+  return std::chrono::duration_cast<Duration>(lanes_through(work, now) * factor);
 }
 
 std::unique_ptr<Request> Dispatcher::take_any() {

@@ -21,7 +21,10 @@ namespace shoal {
 enum class DropReason : std::uint8_t {
   kCancelled,  // nobody waits any more
   kExpired,    // its deadline passed
+  kHopeless,   // it has not passed, but nothing can be done by then any more
 };
+// So many are dropped at once at most, so that nothing is allocated where the vector has as much.
+inline constexpr std::size_t kDroppedAtOnce = 64;
 
 struct Dropped {
   std::unique_ptr<Request> request;
@@ -106,11 +109,21 @@ class Dispatcher {
   [[nodiscard]] bool is_lone() const;
   void refresh(std::size_t bucket);
   void drop_expired(Batch& batch, TimePoint now);
+  void drop_hopeless(Batch& batch, TimePoint now);
+  void drop(std::unique_ptr<Request> request, Batch& batch, TimePoint now);
+  enum class Waited : std::uint8_t { kThis, kAtLeastThis };
+  void compare_wait(const Request& request, Waited waited, TimePoint now);
+  [[nodiscard]] Duration least_run(const Request& request) const;
   void take(const Launch& launch, Batch& batch, LaneKind kind, TimePoint now);
   [[nodiscard]] int likely_size(const BucketView& view, int waiting) const;
   [[nodiscard]] Duration run_time(const BucketView& view, int size) const;
   [[nodiscard]] Duration lanes_through(Duration work, TimePoint now) const;
   [[nodiscard]] AdmissionView admission_view(const Request& request, TimePoint now) const;
+  [[nodiscard]] Request::Foreseen foresee(const Request& request, TimePoint now) const;
+  [[nodiscard]] bool busy_as_long_as(const Request& request, TimePoint queued,
+                                     TimePoint now) const;
+  // By priority, and whether others of the same source are before it.
+  [[nodiscard]] static std::size_t experience_of(Priority priority, bool behind_own);
 
   const BatcherOptions options_;
   const std::size_t source_limit_;
@@ -122,6 +135,15 @@ class Dispatcher {
   bool realtime_before_ = false;
   std::uint64_t batches_ = 0;
   int since_exploring_ = 0;  // requests
+  // What has become of waits that were foreseen. Lanes do more than run batches, and those who come
+  // later may go before.
+  struct Experience {
+    double factor = 1;  // how many times as long they were, the newest counting most
+    double margin = 0;  // what more has to be allowed so that hardly any is too long
+  };
+  std::array<Experience, 2 * kPriorityCount> experience_;  // see experience_of()
+  TimePoint idle_at_;  // when a regular lane last had nothing to do
+  TimePoint looked_for_hopeless_;
   TimePoint last_;  // the latest `now`
   bool closed_ = false;
 };

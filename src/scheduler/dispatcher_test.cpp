@@ -17,7 +17,7 @@ const TimePoint kStart{std::chrono::hours(1)};
 std::unique_ptr<Request> request(std::uint64_t source, Priority priority = Priority::kNormal,
                                  std::size_t bucket = 0) {
   auto made = std::make_unique<Request>();
-  made->source = source;
+  made->source.id = source;
   made->priority = priority;
   made->bucket = bucket;
   return made;
@@ -49,7 +49,7 @@ TEST(DispatcherTest, AllocatesNothingOnceItsVectorsHaveGrown) {
       while (!free.empty()) {
         auto made = std::move(free.back());
         free.pop_back();
-        made->source = (i * 131 + free.size() * 7) % 97;
+        made->source.id = (i * 131 + free.size() * 7) % 97;
         made->priority = static_cast<Priority>((i + free.size()) % 4);
         made->bucket = free.size() % 3;
         made->deadline = now + milliseconds(1 + free.size() % 40);
@@ -103,6 +103,79 @@ TEST(DispatcherTest, AFloodDoesNotMakeOthersBeRefused) {
   EXPECT_TRUE(dispatcher.admit(*other, kStart).accepted);
   EXPECT_EQ(dispatcher.expected_wait(kStart), Duration(seconds(1)));
   drain(dispatcher);
+}
+
+// A lane that needs 12 ms for each where 10 are reported, beside arrivals that never end.
+TEST(DispatcherTest, WaitsThatWereLongerThanForeseenCountForThoseToCome) {
+  Dispatcher dispatcher({.policy = {.batch_max = 1}, .bucket_count = 1, .lane_count = 1});
+  dispatcher.learn(0, 1, milliseconds(10), LaneKind::kRegular, kStart);
+  Batch batch;
+  TimePoint now = kStart;
+  for (int i = 0; i < 20; ++i) submit(dispatcher, request(1), now);
+  EXPECT_EQ(dispatcher.admit(*request(1), now).expected_wait, Duration(milliseconds(200)));
+  for (int i = 0; i < 200; ++i) {
+    dispatcher.idle(LaneKind::kRegular);
+    batch.requests.clear();
+    (void)dispatcher.ask(batch, LaneKind::kRegular, now);
+    ASSERT_EQ(batch.requests.size(), 1U);
+    dispatcher.busy(LaneKind::kRegular);
+    submit(dispatcher, request(1), now);
+    now += milliseconds(12);
+  }
+  const double wait = to_milliseconds(dispatcher.admit(*request(1), now).expected_wait);
+  EXPECT_NEAR(wait, 240, 12);
+  drain(dispatcher);
+}
+
+TEST(DispatcherTest, ThoseWhoCannotBeBegunInTimeHearOfItWhenLanesTurnOutToBeSlower) {
+  Dispatcher dispatcher({.policy = {.batch_max = 1}, .bucket_count = 1, .lane_count = 1});
+  TimePoint now = kStart;
+  for (int i = 0; i < 4; ++i) dispatcher.learn(0, 1, milliseconds(10), LaneKind::kRegular, now);
+  for (int i = 0; i < 80; ++i) {
+    auto made = request(1);
+    made->start_by = now + seconds(1);
+    ASSERT_TRUE(dispatcher.admit(*made, now).accepted);
+    submit(dispatcher, std::move(made), now);
+  }
+  for (int i = 0; i < 20; ++i) dispatcher.learn(0, 1, milliseconds(40), LaneKind::kRegular, now);
+  dispatcher.idle(LaneKind::kRegular);
+  Batch batch;
+  now += milliseconds(30);
+  std::size_t hopeless = 0;
+  do {
+    batch = {};
+    (void)dispatcher.ask(batch, LaneKind::kRegular, now);
+    for (const Dropped& one : batch.dropped) {
+      EXPECT_EQ(one.reason, DropReason::kHopeless);
+      ++hopeless;
+    }
+  } while (batch.requests.empty());
+  // 970 ms are left, for 24 of them; a quarter less time each is not certain, which leaves 33.
+  EXPECT_EQ(hopeless, 80U - 33U);
+  EXPECT_EQ(dispatcher.waiting(), 32U);
+  drain(dispatcher);
+}
+
+TEST(DispatcherTest, ManyAreDroppedALimitedNumberAtATime) {
+  Dispatcher dispatcher({.policy = {.batch_max = 1}, .bucket_count = 1, .lane_count = 1});
+  for (int i = 0; i < 200; ++i) {
+    auto made = request(1);
+    made->deadline = kStart + milliseconds(5);
+    submit(dispatcher, std::move(made));
+  }
+  submit(dispatcher, request(2));
+  dispatcher.idle(LaneKind::kRegular);
+  std::size_t expired = 0;
+  for (;;) {
+    Batch batch;
+    (void)dispatcher.ask(batch, LaneKind::kRegular, kStart + milliseconds(5));
+    EXPECT_LE(batch.dropped.size(), kDroppedAtOnce);
+    expired += batch.dropped.size();
+    if (batch.requests.empty()) continue;
+    EXPECT_EQ(batch.requests.front()->source.id, 2U);
+    break;
+  }
+  EXPECT_EQ(expired, 200U);
 }
 
 TEST(DispatcherTest, WhoJoinsABatchDoesNotWaitForIt) {

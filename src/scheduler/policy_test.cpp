@@ -238,12 +238,37 @@ TEST(PolicyTest, ARealtimeRequestDoesNotWaitForOthersThatWaitForMore) {
 // --- admission
 
 TEST(AdmissionTest, RefusesWhatCannotBeInTimeAndSaysHowLongTheWaitIs) {
-  const AdmissionView view{.expected_wait = milliseconds(30), .run_time = milliseconds(20)};
+  AdmissionView view{.expected_wait = milliseconds(30), .run_time = milliseconds(20)};
   EXPECT_TRUE(admit(view, kStart + milliseconds(50), kStart).accepted);
   const Admission refused = admit(view, kStart + milliseconds(49), kStart);
   EXPECT_FALSE(refused.accepted);
   EXPECT_EQ(refused.expected_wait, Duration(milliseconds(30)));
   EXPECT_TRUE(admit(view, std::nullopt, kStart).accepted);
+  view.margin = 0.1;
+  EXPECT_FALSE(admit(view, kStart + milliseconds(52), kStart).accepted);
+  EXPECT_TRUE(admit(view, kStart + milliseconds(53), kStart).accepted);
+}
+
+TEST(AdmissionTest, WhereTheWaitAloneIsBoundedTheRunMayTakeWhatItTakes) {
+  const AdmissionView view{.expected_wait = milliseconds(30), .run_time = milliseconds(500)};
+  EXPECT_TRUE(admit(view, std::nullopt, kStart, kStart + milliseconds(30)).accepted);
+  EXPECT_FALSE(admit(view, std::nullopt, kStart, kStart + milliseconds(29)).accepted);
+}
+
+TEST(AdmissionTest, TheReasonIsTheNetworkWhereItAloneTakesLongerThanTheDeadline) {
+  const TimePoint deadline = kStart + milliseconds(200);
+  const AdmissionView slow{.expected_wait = {}, .run_time = milliseconds(450)};
+  EXPECT_EQ(why_refused(admit(slow, deadline, kStart), deadline, milliseconds(200)),
+            "the network alone takes about 450 ms, longer than your deadline: 200 ms are left");
+  const AdmissionView busy{.expected_wait = milliseconds(200),
+                           .margin = 0.15,
+                           .run_time = milliseconds(50)};
+  EXPECT_EQ(why_refused(admit(busy, deadline, kStart), deadline, milliseconds(200)),
+            "would wait up to 230 ms for its turn and 50 ms for the network, and 200 ms are left; "
+            "try again later");
+  EXPECT_EQ(why_refused(admit(busy, std::nullopt, kStart, deadline), std::nullopt,
+                        milliseconds(200)),
+            "would wait up to 230 ms for its turn, and 200 ms are left; try again later");
 }
 
 TEST(AdmissionTest, RefusesADeadlineThatHasPassedEvenWhereNothingIsLearned) {

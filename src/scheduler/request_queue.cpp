@@ -12,6 +12,14 @@ constexpr std::size_t kRealtimeClass = static_cast<std::size_t>(Priority::kRealt
 
 std::size_t class_of(const Request& request) { return static_cast<std::size_t>(request.priority); }
 
+// When it has to begin at the latest.
+TimePoint begin_by(const Request& request, TimePoint now, Duration run) {
+  if (request.start_by) return *request.start_by;
+  if (!request.deadline) return TimePoint::max();
+  const TimePoint latest = *request.deadline - run;
+  return latest > now ? latest : *request.deadline;
+}
+
 }  // namespace
 
 RequestQueue::RequestQueue(std::size_t bucket_count, std::size_t capacity, Duration priority_ageing)
@@ -23,6 +31,7 @@ RequestQueue::RequestQueue(std::size_t bucket_count, std::size_t capacity, Durat
       source_sizes_(capacity),
       flows_(capacity * bucket_count * kPriorityCount),
       deadlines_(bucket_count + 1, DeadlineHeap(capacity)) {
+  heads_.reserve(capacity);
   free_.reserve(capacity);
   for (std::size_t i = capacity; i > 0; --i) free_.push_back(static_cast<std::uint32_t>(i - 1));
 }
@@ -78,7 +87,7 @@ std::size_t RequestQueue::next_priority(const Bucket& bucket) const {
   return best;
 }
 
-void RequestQueue::push(std::unique_ptr<Request> request, TimePoint now) {
+void RequestQueue::push(std::unique_ptr<Request> request, TimePoint now, Duration run) {
   SHOAL_CHECK(request->bucket < buckets_.size() && !free_.empty(), "a bucket, and room");
   const std::size_t priority = class_of(*request);
   Bucket& bucket = buckets_[request->bucket];
@@ -90,8 +99,9 @@ void RequestQueue::push(std::unique_ptr<Request> request, TimePoint now) {
   entry.since = now;
   entry.flow = flow_of(source, request->bucket, priority);
   const bool realtime = priority == kRealtimeClass;
-  if (request->deadline) {
-    deadlines_[realtime ? buckets_.size() : request->bucket].add(index, *request->deadline);
+  entry.begin_by = begin_by(*request, now, run);
+  if (entry.begin_by != TimePoint::max()) {
+    deadlines_[realtime ? buckets_.size() : request->bucket].add(index, entry.begin_by);
   }
   entry.request = std::move(request);
   Line& line = bucket.lines[priority];
@@ -156,6 +166,37 @@ std::unique_ptr<Request> RequestQueue::take_expired(TimePoint now) {
   return nullptr;
 }
 
+std::unique_ptr<Request> RequestQueue::take_hopeless(std::size_t bucket, Duration each,
+                                                     TimePoint now) {
+  if (deadlines_[bucket].empty()) return nullptr;
+  const auto& lines = buckets_[bucket].lines;
+  for (std::size_t priority = kRealtimeClass + 1; priority < kPriorityCount; ++priority) {
+    const std::uint32_t found = hopeless_in(lines[priority], each, now);
+    if (found != kNone) return remove(found);
+  }
+  return nullptr;
+}
+
+// Walks the line in the order of its turns: one request of each flow, then the next of each.
+std::uint32_t RequestQueue::hopeless_in(const Line& line, Duration each, TimePoint now) {
+  heads_.clear();
+  for (std::uint32_t flow = line.flows.first; flow != kNone; flow = flows_[flow].in_line.next) {
+    heads_.push_back(flows_[flow].requests.first);
+  }
+  TimePoint begins = now;
+  while (!heads_.empty()) {
+    std::size_t left = 0;
+    for (const std::uint32_t one : heads_) {
+      if (waiting_[one].begin_by < begins) return one;
+      begins += each;
+      const std::uint32_t next = waiting_[one].in_flow.next;
+      if (next != kNone) heads_[left++] = next;
+    }
+    heads_.resize(left);
+  }
+  return kNone;
+}
+
 std::unique_ptr<Request> RequestQueue::take_any() {
   for (Bucket& bucket : buckets_) {
     for (const Line& line : bucket.lines) {
@@ -165,7 +206,7 @@ std::unique_ptr<Request> RequestQueue::take_any() {
   return nullptr;
 }
 
-std::size_t RequestQueue::size_of(std::uint64_t source) const {
+std::size_t RequestQueue::size_of(SourceKey source) const {
   const std::uint32_t number = sources_.find(source);
   return number == SourceTable::kNone ? 0 : source_sizes_[number];
 }
@@ -179,19 +220,25 @@ void RequestQueue::describe(std::size_t index, BucketView& view) const {
     view.turn = turn_of(bucket.lines[next], next);
   }
   view.earliest_deadline.reset();
-  if (!deadlines_[index].empty()) view.earliest_deadline = deadlines_[index].earliest();
+  if (!deadlines_[index].empty()) {
+    const Request& first = *waiting_[deadlines_[index].first()].request;
+    view.earliest_deadline = first.deadline ? first.deadline : first.start_by;
+  }
   const Line& realtime = bucket.lines[kRealtimeClass];
   view.realtime = static_cast<int>(realtime.size);
   if (realtime.size > 0) view.realtime_turn = turn_of(realtime, kRealtimeClass);
 }
 
+std::size_t RequestQueue::size_of_flow(const Request& request) const {
+  const std::uint32_t source = sources_.find(request.source);
+  if (source == SourceTable::kNone) return 0;
+  return flows_[flow_of(source, request.bucket, class_of(request))].size;
+}
+
 std::size_t RequestQueue::ahead_of(const Request& request, std::size_t bucket,
                                    TimePoint now) const {
   const std::size_t own_class = class_of(request);
-  const std::uint32_t source = sources_.find(request.source);
-  const std::size_t own = source == SourceTable::kNone
-                              ? 0
-                              : flows_[flow_of(source, request.bucket, own_class)].size;
+  const std::size_t own = size_of_flow(request);
   const TimePoint own_turn = now + ageing_ * static_cast<Duration::rep>(own_class);
   std::size_t ahead = 0;
   for (std::size_t priority = 0; priority < kPriorityCount; ++priority) {

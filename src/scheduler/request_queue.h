@@ -33,8 +33,9 @@ class RequestQueue {
   // REQUIRES: bucket_count > 0, capacity > 0.
   RequestQueue(std::size_t bucket_count, std::size_t capacity, Duration priority_ageing);
 
-  // REQUIRES: size() < capacity, request->bucket < bucket_count, now does not go back.
-  void push(std::unique_ptr<Request> request, TimePoint now);
+  // `run`: what its run takes at least, as far as that is known. REQUIRES: size() < capacity,
+  // request->bucket < bucket_count, now does not go back.
+  void push(std::unique_ptr<Request> request, TimePoint now, Duration run = {});
 
   struct Taken {
     std::unique_ptr<Request> request;
@@ -45,14 +46,24 @@ class RequestQueue {
   [[nodiscard]] Taken take(std::size_t bucket, bool realtime, TimePoint now);
   // The group of the one that take(bucket, false) would take; 0 where there is none.
   [[nodiscard]] std::uint64_t next_group(std::size_t bucket) const;
-  // One whose deadline is not later than `now`; nullptr where there is none.
+  // One that can no longer be begun in time: its start_by has come, or its deadline less its run.
+  // (One that was queued when it was too late for that has its chance up to its deadline.) nullptr
+  // where there is none.
   [[nodiscard]] std::unique_ptr<Request> take_expired(TimePoint now);
+  // One that cannot be begun in time because of those of its bucket and class that go before it,
+  // where the lanes together take at least `each` for one of them; nullptr where there is none.
+  // Realtime requests are left alone.
+  // Cost     O(n) in those that wait in the bucket.
+  [[nodiscard]] std::unique_ptr<Request> take_hopeless(std::size_t bucket, Duration each,
+                                                       TimePoint now);
   // Any; nullptr where the queue is empty.
   [[nodiscard]] std::unique_ptr<Request> take_any();
 
   [[nodiscard]] std::size_t size() const { return capacity_ - free_.size(); }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
-  [[nodiscard]] std::size_t size_of(std::uint64_t source) const;
+  [[nodiscard]] std::size_t size_of(SourceKey source) const;
+  // Of the request's source, bucket and class.
+  [[nodiscard]] std::size_t size_of_flow(const Request& request) const;
 
   // Fills what the view says of requests: waiting, oldest, turn, earliest_deadline, realtime,
   // realtime_turn.
@@ -78,6 +89,7 @@ class RequestQueue {
   struct Waiting {
     std::unique_ptr<Request> request;
     TimePoint since;
+    TimePoint begin_by;  // TimePoint::max(): any time
     std::uint32_t flow = kNone;
     Links in_flow;
     Links in_bucket;  // by age; realtime requests are in none
@@ -111,6 +123,7 @@ class RequestQueue {
                                       std::size_t priority) const;
   [[nodiscard]] TimePoint turn_of(const Line& line, std::size_t priority) const;
   [[nodiscard]] std::size_t next_priority(const Bucket& bucket) const;
+  [[nodiscard]] std::uint32_t hopeless_in(const Line& line, Duration each, TimePoint now);
   [[nodiscard]] std::unique_ptr<Request> remove(std::uint32_t waiting);
 
   const std::size_t capacity_;
@@ -122,6 +135,7 @@ class RequestQueue {
   std::vector<std::uint32_t> source_sizes_;  // [capacity], by the source's number
   std::vector<Flow> flows_;                  // [capacity of sources, bucket, priority]
   std::vector<DeadlineHeap> deadlines_;      // [bucket], then one for all realtime requests
+  std::vector<std::uint32_t> heads_;         // for hopeless_in()
 };
 
 }  // namespace shoal

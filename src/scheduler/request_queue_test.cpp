@@ -21,7 +21,7 @@ constexpr Duration kAgeing = milliseconds(100);
 std::unique_ptr<Request> request(std::uint64_t source, std::uint64_t sequence,
                                  Priority priority = Priority::kNormal, std::size_t bucket = 0) {
   auto made = std::make_unique<Request>();
-  made->source = source;
+  made->source.id = source;
   made->sequence = sequence;
   made->priority = priority;
   made->bucket = bucket;
@@ -145,6 +145,61 @@ class PlainQueue {
   }
 };
 
+TEST(RequestQueueTest, ClientsAndCamerasOfTheSameNumberHaveTurnsOfTheirOwn) {
+  RequestQueue queue(1, 128, kAgeing);
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    auto made = request(7, i);
+    made->source.kind = SourceKey::Kind::kClient;
+    queue.push(std::move(made), kStart);
+  }
+  auto camera = request(7, 1000);
+  camera->source = camera_source(7);
+  queue.push(std::move(camera), kStart);
+  EXPECT_EQ(take(queue), 0U);
+  EXPECT_EQ(take(queue), 1000U) << "second, not behind the hundred of the client";
+}
+
+TEST(RequestQueueTest, WhatCannotBeDoneByItsDeadlineAnyMoreIsTaken) {
+  RequestQueue queue(1, 8, kAgeing);
+  auto made = request(1, 1);
+  made->deadline = kStart + milliseconds(50);
+  queue.push(std::move(made), kStart, milliseconds(20));
+  EXPECT_EQ(queue.take_expired(kStart + milliseconds(29)), nullptr);
+  EXPECT_NE(queue.take_expired(kStart + milliseconds(30)), nullptr);
+  // Where the wait is bounded and not the answer, the run does not count.
+  made = request(1, 2);
+  made->start_by = kStart + milliseconds(50);
+  queue.push(std::move(made), kStart, milliseconds(20));
+  EXPECT_EQ(queue.take_expired(kStart + milliseconds(49)), nullptr);
+  EXPECT_NE(queue.take_expired(kStart + milliseconds(50)), nullptr);
+  // Who was let in although the run is said to take longer has the chance that it was given.
+  made = request(1, 3);
+  made->deadline = kStart + milliseconds(10);
+  queue.push(std::move(made), kStart, milliseconds(20));
+  EXPECT_EQ(queue.take_expired(kStart + milliseconds(9)), nullptr);
+  EXPECT_NE(queue.take_expired(kStart + milliseconds(10)), nullptr);
+}
+
+TEST(RequestQueueTest, WhoseTurnComesTooLateIsFoundByTheOrderOfTurns) {
+  RequestQueue queue(1, 32, kAgeing);
+  // Turns: 1, 2 | 1, 2 | 1 ...: the third of source 1 is the fifth of all.
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    auto made = request(1, i);
+    made->start_by = kStart + milliseconds(45);
+    queue.push(std::move(made), kStart);
+    if (i >= 2) continue;
+    made = request(2, 100 + i);
+    made->start_by = kStart + milliseconds(45);
+    queue.push(std::move(made), kStart);
+  }
+  std::vector<std::uint64_t> gone;
+  while (auto found = queue.take_hopeless(0, milliseconds(10), kStart)) {
+    gone.push_back(found->sequence);
+  }
+  EXPECT_EQ(gone, (std::vector<std::uint64_t>{3, 4, 5, 6, 7, 8, 9}));
+  EXPECT_EQ(queue.size(), 5U);
+}
+
 TEST(RequestQueueTest, RandomOperationsAgreeWithAPlainQueue) {
   for (std::uint32_t seed = 0; seed < 200; ++seed) {
     SCOPED_TRACE(seed);
@@ -174,7 +229,7 @@ TEST(RequestQueueTest, RandomOperationsAgreeWithAPlainQueue) {
         auto made = request(random() % 5, step, static_cast<Priority>(random() % 4),
                             random() % kBuckets);
         if (random() % 2 == 0) made->deadline = now + milliseconds(random() % 60);
-        plain.items.push_back({step, made->source, made->priority, made->bucket, now,
+        plain.items.push_back({step, made->source.id, made->priority, made->bucket, now,
                                made->deadline});
         queue.push(std::move(made), now);
       } else if (choice < 7) {
@@ -201,7 +256,7 @@ TEST(RequestQueueTest, RandomOperationsAgreeWithAPlainQueue) {
         }
       }
       for (std::uint64_t source = 0; source < 5; ++source) {
-        ASSERT_EQ(queue.size_of(source),
+        ASSERT_EQ(queue.size_of({SourceKey::Kind::kLocal, source}),
                   static_cast<std::size_t>(std::count_if(
                       plain.items.begin(), plain.items.end(),
                       [&](const auto& item) { return item.source == source; })));

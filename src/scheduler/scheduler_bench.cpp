@@ -79,7 +79,7 @@ void BM_SubmitBatchComplete(benchmark::State& state) {
     }
     const TimePoint now = Clock::now();
     request->bucket = sequence / 64 % kBuckets;
-    request->source = sequence % sources;
+    request->source.id = sequence % sources;
     request->priority = sequence % 4 == 0 ? Priority::kHigh : Priority::kNormal;
     request->deadline = now + std::chrono::seconds(1);
     ++sequence;
@@ -107,7 +107,7 @@ Dispatcher filled(int waiting, bool with_deadlines) {
   for (int i = 0; i < waiting; ++i) {
     auto request = std::make_unique<Request>();
     request->bucket = static_cast<std::size_t>(i) % 4;
-    request->source = static_cast<std::uint64_t>(i) % 50;
+    request->source.id = static_cast<std::uint64_t>(i) % 50;
     request->priority = static_cast<Priority>(1 + i % 3);
     if (with_deadlines) request->deadline = now + std::chrono::hours(1 + i % 7);
     if (dispatcher.submit(request, now) != Pushed::kAccepted) std::abort();
@@ -156,7 +156,7 @@ void BM_Decide(benchmark::State& state) {
   for (int i = 0; i < state.range(0); ++i) {
     auto request = std::make_unique<Request>();
     request->bucket = static_cast<std::size_t>(i) % 4;
-    request->source = static_cast<std::uint64_t>(i) % 50;
+    request->source.id = static_cast<std::uint64_t>(i) % 50;
     request->priority = static_cast<Priority>(1 + i % 3);
     request->deadline = now + std::chrono::hours(1);
     if (dispatcher.submit(request, now) != Pushed::kAccepted) std::abort();

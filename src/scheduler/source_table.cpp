@@ -12,21 +12,22 @@ SourceTable::SourceTable(std::size_t capacity)
   for (std::size_t i = capacity; i > 0; --i) free_.push_back(static_cast<std::uint32_t>(i - 1));
 }
 
-std::size_t SourceTable::home(std::uint64_t source) const {
+std::size_t SourceTable::home(SourceKey source) const {
   // Neighbouring sources are likely (cameras 0, 1, 2; addresses): a multiplication spreads them.
-  const std::uint64_t spread = source * 0x9E3779B97F4A7C15U;
+  const std::uint64_t spread =
+      (source.id + static_cast<std::uint64_t>(source.kind)) * 0x9E3779B97F4A7C15U;
   return static_cast<std::size_t>(spread ^ (spread >> 32U)) & mask_;
 }
 
-std::size_t SourceTable::cell_of(std::uint64_t source) const {
+std::size_t SourceTable::cell_of(SourceKey source) const {
   std::size_t cell = home(source);
   while (cells_[cell] != kNone && sources_[cells_[cell]] != source) cell = (cell + 1) & mask_;
   return cell;
 }
 
-std::uint32_t SourceTable::find(std::uint64_t source) const { return cells_[cell_of(source)]; }
+std::uint32_t SourceTable::find(SourceKey source) const { return cells_[cell_of(source)]; }
 
-std::uint32_t SourceTable::find_or_add(std::uint64_t source) {
+std::uint32_t SourceTable::find_or_add(SourceKey source) {
   const std::size_t cell = cell_of(source);
   if (cells_[cell] != kNone) return cells_[cell];
   SHOAL_CHECK(!free_.empty(), "no more sources than requests");

@@ -7,6 +7,8 @@
 #include <limits>
 #include <vector>
 
+#include "core/source_key.h"
+
 namespace shoal {
 
 // Cost     O(1) expected; no allocation after construction.
@@ -18,19 +20,19 @@ class SourceTable {
   explicit SourceTable(std::size_t capacity);
 
   // The source's number, below the capacity; kNone where it has none.
-  [[nodiscard]] std::uint32_t find(std::uint64_t source) const;
+  [[nodiscard]] std::uint32_t find(SourceKey source) const;
   // The same, given to it now where it had none.
-  [[nodiscard]] std::uint32_t find_or_add(std::uint64_t source);
+  [[nodiscard]] std::uint32_t find_or_add(SourceKey source);
   // Its number is free again. REQUIRES: given.
   void remove(std::uint32_t number);
 
  private:
-  [[nodiscard]] std::size_t home(std::uint64_t source) const;
-  [[nodiscard]] std::size_t cell_of(std::uint64_t source) const;  // its own, or the free one
+  [[nodiscard]] std::size_t home(SourceKey source) const;
+  [[nodiscard]] std::size_t cell_of(SourceKey source) const;  // its own, or the free one
 
   std::size_t mask_;
   std::vector<std::uint32_t> cells_;    // linear probing; a power of two, at most half full
-  std::vector<std::uint64_t> sources_;  // [capacity], by number
+  std::vector<SourceKey> sources_;  // [capacity], by number
   std::vector<std::uint32_t> free_;
 };
 

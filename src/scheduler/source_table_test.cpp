@@ -15,10 +15,11 @@ TEST(SourceTableTest, AgreesWithAMapUnderRandomAdditionsAndRemovals) {
   constexpr std::size_t kCapacity = 13;
   std::mt19937_64 random(1);
   SourceTable table(kCapacity);
-  std::map<std::uint64_t, std::uint32_t> plain;
+  std::map<SourceKey, std::uint32_t> plain;
   for (int step = 0; step < 200'000; ++step) {
     // Few different ones, so that probing wraps and holes are closed.
-    const std::uint64_t source = random() % 40 * 0x100000001U;
+    const SourceKey source{static_cast<SourceKey::Kind>(random() % 3),
+                           random() % 13 * 0x100000001U};
     if (plain.contains(source)) {
       ASSERT_EQ(table.find_or_add(source), plain.at(source));
       if (random() % 2 == 0) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "core/url_secrets.h"
@@ -61,7 +62,12 @@ Result<void> read_whole(std::vector<std::uint8_t>& bytes, const std::string& pat
                                               "; expected at most " + mebibytes(bytes_max) +
                                               " (file_bytes_max)"};
   }
-  bytes.resize(size);
+  try {
+    bytes.resize(size);
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kOutOfMemory,
+                 path + ": no memory for a file of " + mebibytes(size)};
+  }
   std::size_t done = 0;
   while (done < size) {
     if (stop.requested()) return Error{ErrorCode::kCancelled, path + ": stopped"};

@@ -225,6 +225,19 @@ class RunningSite:
         return self.wait_until(lambda: self.status(name)["analysed"] >= wanted,
                                f"{count} frames of '{name}'", timeout)
 
+    def pause_and_account(self, names):
+        """Pauses cameras of which each packet is a frame, and waits until every frame that came is
+        analysed or dropped for a reason. While they run some are always on their way, how many
+        nobody promises."""
+        for name in names:
+            self.change("POST", f"/api/v1/cameras/{name}/pause")
+        for name in names:
+            def accounted(name=name):
+                status = self.status(name)
+                known = status["analysed"] + status["errors"] + sum(status["dropped"].values())
+                return status["packets"] == known and status["decoded"] <= status["packets"]
+            self.wait_until(accounted, f"every frame of '{name}' to be accounted for")
+
     def analysed_in(self, names, seconds):
         """Frames of each camera that are analysed in so many seconds."""
         before, begun = self.cameras(), time.monotonic()

@@ -107,7 +107,7 @@ def test_an_interrupted_run_keeps_what_is_done(shoal, quick_model, photos, tmp_p
     running.process.send_signal(getattr(signal, f"SIG{number}"))
     asked = time.monotonic()
     run = running.wait(120)
-    assert time.monotonic() - asked < 10, run
+    assert time.monotonic() - asked < 60, run
     assert run.status in (1, 128 + getattr(signal, f"SIG{number}")), run
     text = output.read_text()
     assert text.endswith("\n")

@@ -28,12 +28,13 @@ def test_a_camera_is_added_changed_paused_and_removed_while_the_others_run(tmp_p
         before = site.status("b")
         site.patch("b", fps_max=1)
         site.wait_for_frames("b", 1)
-        begun = site.status("b")
+        since_patch, begun = time.monotonic(), site.status("b")
         assert begun["config"]["fps_max"] == 1
         assert begun["analysed"] >= before["analysed"], "what it counted stays"
         time.sleep(4)
         slow = site.status("b")
-        assert slow["analysed"] - begun["analysed"] <= 6
+        seconds = time.monotonic() - since_patch
+        assert slow["analysed"] - begun["analysed"] <= 1.2 * seconds + 2
         assert slow["dropped"]["rate"] > before["dropped"]["rate"], slow
 
         paused = site.change("POST", "/api/v1/cameras/b/pause")

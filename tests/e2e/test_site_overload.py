@@ -11,14 +11,6 @@ from running_site import RunningSite, synthetic
 REASONS = {"rate", "newer", "stale", "motion", "no_key_frame", "damaged", "refused", "memory"}
 
 
-def accounted(status):
-    """Decoded frames that are neither analysed nor dropped for a reason: on their way."""
-    dropped = status["dropped"]
-    assert set(dropped) == REASONS
-    inside = sum(dropped.values()) - dropped["no_key_frame"]
-    return status["decoded"] - status["analysed"] - status["errors"] - inside
-
-
 def watch(site, seconds, every=0.5):
     """What cameras and the process say over a time: (resident bytes, statuses by name)."""
     samples, deadline = [], time.monotonic() + seconds
@@ -36,21 +28,26 @@ def check_overload(site, names, seconds, age_max_ms):
     told = site.cameras()
     for name in names:
         status = told[name]
-        assert status["packets"] == status["decoded"], "of pixels each packet is a frame"
-        assert -1 <= accounted(status) <= 4, status
+        assert set(status["dropped"]) == REASONS
+        # Where even decoding falls behind, frames are left out before it.
+        assert 0 < status["decoded"] <= status["packets"], status
         lost = status["dropped"]["newer"] + status["dropped"]["stale"]
         assert lost > status["analysed"] > 0, "it is overloaded"
         assert status["dropped"]["rate"] == status["dropped"]["damaged"] == 0, status
         ages = [sample[name]["age_ms"] for _, sample in samples]
-        # A frame is taken at most age_max old; then it is analysed, and the next one not yet.
+        # A frame is taken at most age_max old; then it is analysed, and the next one not yet: how
+        # long that takes is the machine's business.
         first, last = statistics.median(ages[:third]), statistics.median(ages[-third:])
-        assert last <= age_max_ms + 1000, ages
-        assert last <= 3 * first + 500, f"it grows: {ages}"
+        done = status["analysed"] - samples[0][1][name]["analysed"]
+        each_ms = 1000 * seconds / max(done, 1)
+        assert last <= age_max_ms + 1000 + 3 * each_ms, ages
+        assert last <= 3 * first + 500 + 3 * each_ms, f"it grows: {ages}"
         latency = status["latency_ms"]
-        assert latency["p50"] <= age_max_ms + 1000, latency
+        assert latency["p50"] <= age_max_ms + 1000 + 3 * each_ms, latency
     early = max(resident for resident, _ in samples[:third])
     late = max(resident for resident, _ in samples[-third:])
     assert late <= early * 1.05 + (16 << 20), f"grows from {early >> 20} to {late >> 20} MiB"
+    site.pause_and_account(names)
     return told
 
 
@@ -94,14 +91,17 @@ def test_a_higher_priority_is_served_first_and_a_lower_one_still(tmp_path):
 def test_fps_max_is_kept_and_what_is_above_it_is_counted_as_such(tmp_path):
     with RunningSite(tmp_path, [synthetic("a", 1, fps=40, fps_max=2)]) as site:
         site.wait_for_frames("a", 3)
-        before = site.status("a")
+        begun, before = time.monotonic(), site.status("a")
         site.wait_until(lambda: site.status("a")["packets"] >= before["packets"] + 240, "frames")
-        after = site.status("a")
-    analysed, came = (after[key] - before[key] for key in ("analysed", "packets"))
-    assert analysed <= came / 20 * 1.2 + 3, (analysed, came)
-    assert analysed >= came / 20 * 0.5, (analysed, came)
-    # No frame of this source needs another, so none is decoded for nothing.
-    assert abs(after["dropped"]["rate"] + after["decoded"] - after["packets"]) <= 1, after
+        after, seconds = site.status("a"), time.monotonic() - begun
+        analysed = after["analysed"] - before["analysed"]
+        assert 3 <= analysed <= 2 * seconds * 1.2 + 3, (analysed, seconds)
+        site.pause_and_account(["a"])
+        last = site.status("a")
+    # No frame of this source needs another, so none is decoded for nothing; what falls behind is
+    # left out as stale, before or after it.
+    missing = last["packets"] - last["dropped"]["rate"] - last["decoded"]
+    assert 0 <= missing <= last["dropped"]["stale"], last
 
 
 @pytest.mark.slow

@@ -100,6 +100,13 @@ void Invariants::dropped(std::size_t request, DropReason reason, TimePoint now) 
   if (reason == DropReason::kExpired && known.deadline > now) {
     violated(name_of(request) + " was dropped before its deadline", now);
   }
+  // What is certain to be too late is so by the runs before it and its own.
+  if (reason == DropReason::kHopeless) {
+    const Duration most = longest_run_ * static_cast<Duration::rep>(waiting_ + 1);
+    if (known.deadline == TimePoint::max() || known.deadline - now > most) {
+      violated(name_of(request) + " was given up while there was time for it", now);
+    }
+  }
   leave(request, false, now);
 }
 

@@ -21,7 +21,8 @@ constexpr int kBatchesUntilGrowth = 16;
 Duration longest_run(const LatencyModel& model) {
   Duration longest = model.bypass;
   for (const Duration one : model.batches) longest = std::max(longest, one);
-  return std::chrono::duration_cast<Duration>(longest * (1 + model.jitter)) + Duration(1);
+  const double factor = (1 + model.jitter) * (1 + model.untold);
+  return std::chrono::duration_cast<Duration>(longest * factor) + Duration(1);
 }
 
 class Simulation {
@@ -153,9 +154,12 @@ class Simulation {
     request->sequence = index;
     request->bucket = arrival.bucket;
     request->priority = arrival.priority;
-    request->source = arrival.source;
+    request->source.id = arrival.source;
     request->deadline.reset();
-    if (arrival.timeout) request->deadline = now_ + *arrival.timeout;
+    request->start_by.reset();
+    if (arrival.timeout) {
+      (options_.waits_only ? request->start_by : request->deadline) = now_ + *arrival.timeout;
+    }
     request->cancelled = &gone_[index];
     if (options_.admission && !scheduler_.admit(*request, now_).accepted) {
       end(index, Fate::kRefused);
@@ -183,7 +187,7 @@ class Simulation {
     if (options_.check) invariants_.settled(lane_state(), now_);
   }
 
-  // Returns whether the lane got a batch.
+  // Returns whether the lane got a batch or something to drop.
   bool ask(std::size_t index) {
     Lane& lane = lanes_[index];
     const LaneKind kind = kind_of(index);
@@ -201,7 +205,7 @@ class Simulation {
     }
     for (Dropped& dropped : lane.batch.dropped) {
       end(dropped.request->sequence,
-          dropped.reason == DropReason::kExpired ? Fate::kExpired : Fate::kCancelled);
+          dropped.reason == DropReason::kCancelled ? Fate::kCancelled : Fate::kExpired);
       free_.push_back(std::move(dropped.request));
     }
     if (!lane.batch.requests.empty()) {
@@ -216,7 +220,8 @@ class Simulation {
         if (waited_until != wait->time) add(wait->time, Event::kTimer, index);
       }
     }
-    return false;
+    // Those that were dropped are answered, and the lane asks again: there may be more.
+    return !lane.batch.dropped.empty();
   }
 
   void launch(std::size_t index) {
@@ -239,7 +244,8 @@ class Simulation {
                              ? model.bypass
                              : model.batches[std::min(count, model.batches.size()) - 1];
     const double longer = 1 + model.jitter * random_.uniform();
-    add(now_ + std::chrono::duration_cast<Duration>(run * longer), Event::kDone, index);
+    const double whole = longer * (1 + model.untold);
+    add(now_ + std::chrono::duration_cast<Duration>(run * whole), Event::kDone, index);
     if (kind == LaneKind::kRegular) allocate(lane.batch.bucket, static_cast<int>(count));
   }
 
@@ -262,7 +268,9 @@ class Simulation {
     Lane& lane = lanes_[index];
     const int count = static_cast<int>(lane.batch.requests.size());
     if (!lane.fails && count <= options_.scheduler.policy.batch_max) {
-      scheduler_.learn(lane.batch.bucket, count, now_ - lane.launched, kind_of(index), now_);
+      const auto told = std::chrono::duration_cast<Duration>((now_ - lane.launched) /
+                                                             (1 + options_.model.untold));
+      scheduler_.learn(lane.batch.bucket, count, told, kind_of(index), now_);
     }
     for (auto& request : lane.batch.requests) {
       if (!lane.fails && request->deadline && now_ > *request->deadline) ++report_.late;

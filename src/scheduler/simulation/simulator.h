@@ -68,6 +68,8 @@ struct LatencyModel {
   std::vector<Duration> batches;  // on a regular lane, of 1, 2, ... batch_max pictures
   Duration bypass{};              // one picture on the bypass lane
   double jitter = 0;              // a batch takes up to this share longer
+  // A lane does other work after a batch, so much of its time that it does not report.
+  double untold = 0;
   double failures = 0;            // share of batches that fail, all their pictures with them
   int memory_max = 0;  // an allocation fails for larger batches; 0: never
 };
@@ -80,6 +82,7 @@ struct SimulationOptions {
   BatcherOptions scheduler;
   LatencyModel model;
   bool admission = true;  // ask admit() before submit()
+  bool waits_only = false;  // an arrival's timeout is that of its wait, not of its answer
   bool check = true;      // the invariants of `scheduler`; not for simpler policies
 };
 
@@ -90,7 +93,7 @@ enum class Fate : std::uint8_t {
   kRefused,    // by admission
   kRejected,   // the queue was full
   kCancelled,  // in the queue
-  kExpired,    // in the queue
+  kExpired,    // in the queue, or given up there because it would have
 };
 inline constexpr std::size_t kFateCount = 7;
 

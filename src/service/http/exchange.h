@@ -24,7 +24,7 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case, in order
   std::string body;    // gzip and deflate already undone
   std::string client;  // address without port
-  std::uint64_t connection = 0;  // counts from 1: the fairness key of its requests
+  std::uint64_t connection = 0;  // counts from 1
   TimePoint first_byte;  // when its head began to arrive
   TimePoint complete;    // when its last byte had arrived
 

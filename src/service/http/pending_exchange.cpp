@@ -1,5 +1,7 @@
 #include "service/http/pending_exchange.h"
 
+#include <new>
+
 #include "service/http/response_head.h"
 
 namespace shoal {
@@ -51,9 +53,25 @@ void AnswerSlot::abandon() {
   if (aborted) aborted();
 }
 
+namespace {
+
+// A status alone; the rest of an answer would have to be allocated.
+void answer_without_memory(AnswerSlot& slot) noexcept {
+  try {
+    HttpResponse response{.status = 503, .content_type = {}, .body = {}, .headers = {}};
+    slot.answer(std::move(response));
+  } catch (const std::bad_alloc&) {  // the connection's own time-out is left
+  }
+}
+
+}  // namespace
+
 PendingExchange::~PendingExchange() {
-  if (slot_->wants_answer()) {
+  if (!slot_->wants_answer()) return;
+  try {
     slot_->answer(http_error(500, "the server dropped this request without an answer"));
+  } catch (const std::bad_alloc&) {
+    answer_without_memory(*slot_);  // most likely that is why it was dropped
   }
 }
 

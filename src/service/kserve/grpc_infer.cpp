@@ -8,7 +8,9 @@
 #include <string>
 #include <utility>
 
+#include "core/memory_guard.h"
 #include "service/kserve/grpc_codec.h"
+#include "service/kserve/grpc_door.h"
 #include "service/kserve/infer.h"
 
 namespace shoal {
@@ -40,8 +42,8 @@ Result<CallHandle> start(KserveService& service, const grpc::CallbackServerConte
   const std::string peer = context.peer();
   call->model = entry.name;
   call->owner = std::move(owner);
-  call->source = std::hash<std::string>{}(peer);
   call->source_name = address_of_peer(peer);
+  call->source = client_source(call->source_name);
   call->door = "grpc";
   call->items_max = service.options().items_max;
   call->arrived = arrived;
@@ -83,7 +85,11 @@ class UnaryInfer final : public UnaryReactor {
   void end(Result<InferAnswer> answer) {
     if (!answer) return refuse(answer.error());
     ModelInferResponse response;
-    write_infer_response(std::move(*answer), response);
+    const Result<void> written = guarding_memory("the answer", [&]() -> Result<void> {
+      write_infer_response(std::move(*answer), response);
+      return {};
+    });
+    if (!written) return refuse(try_again_later(written.error()));
     finish(grpc::Status::OK, response);
   }
   void refuse(const Error& error) {
@@ -196,8 +202,13 @@ class StreamInfer final : public GrpcReactor,
   void end(const std::shared_ptr<Slot>& slot, Result<InferAnswer> answer) {
     ModelStreamInferResponse response;
     if (answer) {
-      write_infer_response(std::move(*answer), *response.mutable_infer_response());
-    } else {
+      const Result<void> written = guarding_memory("the answer", [&]() -> Result<void> {
+        write_infer_response(std::move(*answer), *response.mutable_infer_response());
+        return {};
+      });
+      if (!written) answer = try_again_later(written.error());
+    }
+    if (!answer) {
       response.set_error_message(answer.error().message);
       response.mutable_infer_response()->set_id(slot->request.id());
       response.mutable_infer_response()->set_model_name(slot->request.model_name());

@@ -11,6 +11,7 @@
 
 #include "service/kserve/fake_models_for_test.h"
 #include "service/kserve/grpc_codec.h"
+#include "service/kserve/grpc_door.h"
 #include "service/kserve/health.grpc.pb.h"
 #include "service/kserve/inference.grpc.pb.h"
 
@@ -67,6 +68,15 @@ std::vector<float> floats_of(const std::string& bytes) {
   return values;
 }
 
+TEST(PeerTest, AnAddressIsTheSameAtEveryDoor) {
+  EXPECT_EQ(address_of_peer("ipv4:192.0.2.1:5432"), "192.0.2.1");
+  EXPECT_EQ(address_of_peer("ipv6:%5B2001:db8::1%5D:5432"), "2001:db8::1");
+  EXPECT_EQ(address_of_peer("ipv6:[::1]:5432"), "::1");
+  EXPECT_EQ(client_source("::ffff:192.0.2.1"), client_source("192.0.2.1"));
+  EXPECT_NE(client_source("192.0.2.2"), client_source("192.0.2.1"));
+  EXPECT_NE(client_source("192.0.2.1"), camera_source(client_source("192.0.2.1").id));
+}
+
 TEST_F(GrpcServerTest, InfersRawContents) {
   ModelInferRequest request = raw_request({1, 2, 3, 4, 5, 6});
   request.set_id("a");
@@ -83,6 +93,7 @@ TEST_F(GrpcServerTest, InfersRawContents) {
   EXPECT_EQ(options.priority, Priority::kHigh);
   EXPECT_EQ(options.door, "grpc");
   EXPECT_EQ(options.source_name, "127.0.0.1");
+  EXPECT_EQ(options.source, client_source("127.0.0.1")) << "whatever its port, as over HTTP";
   ASSERT_TRUE(options.deadline);
   EXPECT_GT(*options.deadline, Clock::now());
   EXPECT_LT(*options.deadline, Clock::now() + std::chrono::seconds(11));

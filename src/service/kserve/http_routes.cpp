@@ -82,7 +82,7 @@ void start(KserveService& service, const Exchange& exchange) {
   auto call = std::make_shared<InferCall>(std::move(*read));
   call->model = entry->name;
   call->owner = exchange;
-  call->source = request.connection;
+  call->source = client_source(request.client);
   call->source_name = request.client;
   call->door = "http";
   call->items_max = service.options().items_max;

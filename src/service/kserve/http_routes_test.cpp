@@ -82,6 +82,7 @@ class HttpRoutesTest : public testing::Test {
                 }},
       .log = log_hooks()}};
   HttpRouter router;
+  std::uint64_t connections = 0;
 
   std::shared_ptr<FakeExchange> send(const std::string& method, const std::string& path,
                                      std::string body = "", std::string json_length = "") {
@@ -89,6 +90,8 @@ class HttpRoutesTest : public testing::Test {
     request.method = method;
     request.path = path;
     request.body = std::move(body);
+    request.client = "192.0.2.1";
+    request.connection = ++connections;
     if (!json_length.empty()) {
       request.headers = {{"inference-header-content-length", json_length}};
     }
@@ -170,6 +173,13 @@ TEST_F(HttpRoutesTest, InferenceInJson) {
             R"({"model_name":"net","model_version":"3","id":"q","outputs":[)"
             R"({"name":"sum","datatype":"FP32","shape":[1,1],"data":[2.15E1]},)"
             R"({"name":"twice","datatype":"FP32","shape":[1,2,3],"data":[2,4,6,8,10,13]}]})");
+}
+
+TEST_F(HttpRoutesTest, AllConnectionsOfAnAddressAreOneSource) {
+  for (int i = 0; i < 2; ++i) {
+    (void)document("POST", "/v2/models/net/infer", std::string(kRawRequest));
+    EXPECT_EQ(models.host->last_options().source, client_source("192.0.2.1"));
+  }
 }
 
 TEST_F(HttpRoutesTest, InferenceInBinary) {

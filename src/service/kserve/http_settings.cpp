@@ -34,7 +34,7 @@ Result<json::object> read_object(std::string_view body, std::size_t most) {
     if (!value.is_object()) return invalid("JSON: expected an object");
     return std::move(value.get_object());
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kOutOfMemory, "no memory to read the request"};
+    return Error{ErrorCode::kUnavailable, "no memory to read the request"};
   }
 }
 

@@ -9,6 +9,8 @@
 #include <numeric>
 #include <utility>
 
+#include "core/memory_guard.h"
+
 namespace shoal {
 namespace {
 
@@ -36,12 +38,16 @@ struct Flight {
   InferDone done;
 };
 
+Error no_memory() {
+  return error_or_short(ErrorCode::kUnavailable, "no memory to write the answer; try again later");
+}
+
 Result<InferAnswer> write_answer(const Flight& flight, CallItems& items) {
   try {
     return flight.entry.boxes ? boxes_answer(flight.entry, *flight.call, items)
                               : raw_answer(flight.entry, *flight.call, items);
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kOutOfMemory, "no memory to write the answer"};
+    return no_memory();
   }
 }
 
@@ -152,8 +158,17 @@ Result<CallHandle> start_infer(const Entry& entry, std::shared_ptr<InferCall> ca
   const auto box = std::make_shared<std::shared_ptr<Flight>>(
       std::make_shared<Flight>(Flight{entry, call, std::move(done)}));
   const auto answered = [box, &pool](CallItems items) {
-    auto kept = std::make_shared<CallItems>(std::move(items));
-    pool.post([flight = std::move(*box), kept] { flight->done(write_answer(*flight, *kept)); });
+    try {
+      auto kept = std::make_shared<CallItems>(std::move(items));
+      std::function<void()> work = [flight = *box, kept] {
+        flight->done(write_answer(*flight, *kept));
+      };
+      box->reset();
+      pool.post(std::move(work));
+    } catch (const std::bad_alloc&) {
+      const std::shared_ptr<Flight> flight = std::move(*box);
+      flight->done(no_memory());
+    }
   };
   if (entry.boxes) {
     DetectCall started = SHOAL_TRY(detect_call(call));

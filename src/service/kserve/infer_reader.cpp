@@ -425,7 +425,7 @@ Result<InferCall> read_infer_body(std::string_view body, std::optional<std::size
   try {
     return read_body(body, json_length);
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kOutOfMemory, "no memory to read the request"};
+    return Error{ErrorCode::kUnavailable, "no memory to read the request"};
   }
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/source_key.h"
 #include "service/kserve/wire_type.h"
 #include "shoal/result.h"
 
@@ -62,7 +63,7 @@ struct InferCall {
   // From the door.
   std::size_t items_max = 4096;  // pictures, batch positions
   std::shared_ptr<const void> owner;  // keeps the inputs' bytes
-  std::uint64_t source = 0;
+  SourceKey source;
   std::string source_name;
   std::string_view door;  // "http" or "grpc"
   TimePoint arrived{};

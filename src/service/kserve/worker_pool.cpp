@@ -3,9 +3,24 @@
 
 #include <pthread.h>
 
+#include <exception>
+#include <new>
 #include <utility>
 
+#include "core/log.h"
+
 namespace shoal {
+namespace {
+
+void do_work(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    log(LogLevel::kError, "kserve", "a piece of work was given up: {}", error.what());
+  }
+}
+
+}  // namespace
 
 WorkerPool::WorkerPool(const std::string& name, int threads) {
   for (int i = 0; i < threads; ++i) {
@@ -26,9 +41,14 @@ WorkerPool::~WorkerPool() {
 }
 
 void WorkerPool::post(std::function<void()> work) {
-  const std::lock_guard lock(mutex_);
-  work_.push_back(std::move(work));
-  changed_.notify_one();
+  try {
+    const std::lock_guard lock(mutex_);
+    work_.push_back(std::move(work));
+    changed_.notify_one();
+    return;
+  } catch (const std::bad_alloc&) {  // then it still is where it was
+  }
+  do_work(work);
 }
 
 void WorkerPool::run() {
@@ -39,7 +59,7 @@ void WorkerPool::run() {
     const std::function<void()> work = std::move(work_.front());
     work_.pop_front();
     lock.unlock();
-    work();
+    do_work(work);
     lock.lock();
   }
 }

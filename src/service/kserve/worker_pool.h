@@ -15,7 +15,8 @@ namespace shoal {
 // Not bounded by itself: whoever posts has been bounded before, by the host's queue limit or by the
 // server's connections and bodies.
 //
-// Threads  post() by any. Work must not throw.
+// Threads  post() by any. Where there is no memory to queue it, the work is done before post()
+//          returns. Work that throws is given up and logged.
 class WorkerPool {
  public:
   // `name` is the threads', at most 15 characters.

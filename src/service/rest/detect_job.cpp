@@ -1,9 +1,11 @@
 #include "service/rest/detect_job.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "core/clock.h"
+#include "service/rest/rest_answer.h"
 
 namespace shoal {
 namespace {
@@ -24,7 +26,7 @@ CallOptions call_options(const DetectJob& job, std::string_view door) {
   CallOptions options;
   options.priority = asked.priority;
   if (asked.timeout) options.deadline = request.first_byte + *asked.timeout;
-  options.source = request.connection;
+  options.source = client_source(request.client);
   options.source_name = request.client;
   options.request_id = request_id(request);
   options.door = door;
@@ -73,6 +75,14 @@ void take_answers(DetectJob& job, CallItems items, const std::vector<int>& class
   }
 }
 
+// Where there is no memory to write the answer.
+void refuse_for_memory(DetectJob& job) {
+  HttpResponse response = rest_error(
+      {ErrorCode::kUnavailable, "memory is short for the answer; try again later"}, 503);
+  set_retry_after(response, job.host->retry_after_s());
+  job.exchange->respond(std::move(response));
+}
+
 }  // namespace
 
 Result<void> start_detect(std::shared_ptr<DetectJob> job, std::string_view door,
@@ -99,8 +109,12 @@ Result<void> start_detect(std::shared_ptr<DetectJob> job, std::string_view door,
         // Let go before this returns, while the host still counts the call: the last to let go of
         // a host ends its lanes, and no lane can do that.
         const std::shared_ptr<DetectJob> answered = std::move(job);
-        take_answers(*answered, std::move(items), classes);
-        done(answered);
+        try {
+          take_answers(*answered, std::move(items), classes);
+          done(answered);
+        } catch (const std::bad_alloc&) {
+          refuse_for_memory(*answered);
+        }
       }));
   exchange->on_abort([handle] { handle.cancel(); });
   return {};

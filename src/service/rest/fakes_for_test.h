@@ -77,6 +77,7 @@ class FakeHost final : public ModelHost {
     };
     if (text.starts_with("bad")) return failed(ErrorCode::kCorruptInput);
     if (text.starts_with("huge")) return failed(ErrorCode::kOutOfMemory);
+    if (text.starts_with("short")) return failed(ErrorCode::kUnavailable);
     if (text.starts_with("odd")) return failed(ErrorCode::kUnsupported);
     if (text.starts_with("late")) return failed(ErrorCode::kDeadlineExceeded);
     Outcome outcome;

@@ -220,7 +220,7 @@ Result<JsonPictures> parse_picture_json(std::string_view body, std::size_t pictu
     if (handler.result.pictures.empty()) return invalid("'images' is an empty list");
     return std::move(handler.result);
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kOutOfMemory,
+    return Error{ErrorCode::kUnavailable,
                  fmt::format("JSON: no memory for the pictures of {} bytes", body.size())};
   } catch (const std::exception& thrown) {
     return Error{ErrorCode::kInternal, fmt::format("JSON: {}", thrown.what())};

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <set>
 
@@ -204,7 +205,7 @@ TEST_F(RestRoutesTest, OptionsReachTheModel) {
   EXPECT_EQ(options.priority, Priority::kHigh);
   ASSERT_TRUE(options.deadline);
   EXPECT_EQ(*options.deadline - options.arrived, std::chrono::milliseconds(1500));
-  EXPECT_EQ(options.source, 5U);
+  EXPECT_EQ(options.source, client_source("192.0.2.1")) << "not its connection";
   EXPECT_EQ(options.source_name, "192.0.2.1");
   EXPECT_EQ(options.request_id, "id-7");
   EXPECT_EQ(options.door, "rest");
@@ -246,12 +247,16 @@ TEST_F(RestRoutesTest, OptionsThatCannotBeAreRefused) {
 
 TEST_F(RestRoutesTest, APictureThatFailsHasTheStatusOfItsError) {
   const std::pair<const char*, int> pictures[] = {
-      {"bad", 400}, {"", 400}, {"huge", 413}, {"odd", 415}, {"late", 504}};
+      {"bad", 400}, {"", 400}, {"huge", 413}, {"odd", 415}, {"late", 504},
+      {"short", 503}};
   for (const auto& [bytes, status] : pictures) {
     const auto response = post("/v1/detect", "image/jpeg", bytes);
     EXPECT_EQ(response.status, status) << bytes;
     EXPECT_EQ(json::parse(response.body).at("source").as_string(), "body") << bytes;
     EXPECT_FALSE(code_of(response).empty());
+    const bool again = std::ranges::any_of(
+        response.headers, [](const auto& header) { return header.first == "Retry-After"; });
+    EXPECT_EQ(again, status == 503) << bytes;
   }
 }
 

@@ -2,7 +2,10 @@
 
 #include <pthread.h>
 
+#include <exception>
 #include <utility>
+
+#include "core/log.h"
 
 namespace shoal {
 
@@ -25,9 +28,9 @@ bool WorkQueue::post(std::size_t bytes, std::function<void()> work) {
   const std::lock_guard lock(mutex_);
   const bool fits = pending_ < jobs_max_ && bytes <= bytes_max_ && bytes_ <= bytes_max_ - bytes;
   if (closed_ || !(fits || pending_ == 0)) return false;
+  jobs_.push_back({bytes, std::move(work)});  // first: it may throw
   ++pending_;
   bytes_ += bytes;
-  jobs_.push_back({bytes, std::move(work)});
   changed_.notify_all();
   return true;
 }
@@ -40,7 +43,11 @@ void WorkQueue::run() {
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
-    job.work();
+    try {
+      job.work();
+    } catch (const std::exception& error) {  // its client hears that it was dropped
+      log(LogLevel::kError, "rest", "a piece of work was given up: {}", error.what());
+    }
     job.work = nullptr;  // what it keeps alive goes before its bytes are free for others
     lock.lock();
     --pending_;
