@@ -22,7 +22,6 @@ struct InputDescription {
   std::array<float, 3> mean{0, 0, 0};              // on the 0..255 scale, network channel order
   std::array<float, 3> scale{1.0F / 255, 1.0F / 255, 1.0F / 255};
   Placement placement = Placement::kCentred;       // of the letterbox
-  bool upscale = true;                             // small pictures are enlarged to the bucket
 };
 
 struct OutputDescription {

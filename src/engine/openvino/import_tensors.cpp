@@ -95,7 +95,6 @@ Result<void> describe_input(Draft& draft, FamilyMatch& match) {
     match.why += fmt::format("; the graph swaps its channels: it is fed {}", rgb ? "BGR" : "RGB");
   }
   input.placement = sidecar.placement.value_or(row.placement);
-  input.upscale = sidecar.upscale.value_or(true);
   // Where the graph normalises, a part that the sidecar leaves out is nothing, not the family's.
   const bool bare = inner && is_normalised_by_sidecar(sidecar);
   input.mean = sidecar.mean.value_or(bare ? std::array<float, 3>{0, 0, 0} : row.mean);
