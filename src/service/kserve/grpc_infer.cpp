@@ -43,6 +43,7 @@ Result<CallHandle> start(KserveService& service, const grpc::CallbackServerConte
   call->source = std::hash<std::string>{}(peer);
   call->source_name = address_of_peer(peer);
   call->door = "grpc";
+  if (!service.options().timeout_override) call->timeout.reset();
   call->items_max = service.options().items_max;
   call->arrived = arrived;
   call->deadline = deadline_of(context);
