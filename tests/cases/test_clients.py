@@ -9,6 +9,7 @@ import math
 import types
 
 import numpy as np
+import onnx
 import pytest
 import toy
 import tritonclient.grpc as triton_grpc
@@ -19,8 +20,9 @@ from kserve_service import KserveServing
 from tritonclient.utils import InferenceServerException
 
 # More than fits into a small document.
-MANY_NAMES = {**toy.ULTRALYTICS, "imgsz": "[96, 96]", "names": str({0: "red", 1: "green", 2: "blue"} | {
-    n: f"a class that never fires, number {n}" for n in range(3, 2000)})}
+NAMES = {0: "red", 1: "green", 2: "blue"} | {
+    n: f"a class that never fires, number {n}" for n in range(3, 2000)}
+MANY_NAMES = {**toy.ULTRALYTICS, "imgsz": "[96, 96]", "names": str(NAMES)}
 
 
 @pytest.fixture(scope="module")
@@ -304,3 +306,19 @@ def test_the_openapi_document_holds_nothing_that_generators_stumble_over(service
     ids = [operation["operationId"] for methods in document["paths"].values()
            for operation in methods.values()]
     assert len(ids) == len(set(ids)) >= 9
+
+
+# -- refusals -----------------------------------------------------------------------------------
+
+def test_a_refused_networks_outputs_are_named_with_all_their_dimensions(shoal, tmp_path):
+    graph = toy.Graph()
+    graph.node("AveragePool", ["images"], "mean", kernel_shape=[8, 8], strides=[8, 8])
+    weights = graph.constant("weights", np.ones((80, 3, 1, 1)), np.float32)
+    graph.node("Conv", ["mean", weights], "cells", kernel_shape=[1, 1])
+    graph.node("Transpose", ["cells"], "last", perm=[0, 2, 3, 1])
+    graph.node("Reshape", ["last", graph.constant("shape", [1600, 80], np.int64)], "scores")
+    model = graph.model([("images", onnx.TensorProto.FLOAT, [1, 3, 320, 320])],
+                        [("scores", onnx.TensorProto.FLOAT, [1600, 80])])
+    onnx.save(model, tmp_path / "flat.onnx")
+    run = shoal("inspect", tmp_path / "flat.onnx")
+    assert run.status == 3 and "scores [1600,80]" in run.err, run
