@@ -111,10 +111,10 @@ class RemoteModel:
 @pytest.mark.parametrize("shape", [(640, 640), (480, 640), (640, 480), (320, 1000), (64, 64)])
 def test_ultralytics_finds_what_is_there_in_pictures_of_any_shape(triton, shape):
     height, width = shape
-    scale = min(640 / height, 640 / width)
-    side = round(8 / scale) if scale < 1 else 8
+    # Large enough to fill a cell of 8 x 8 of the network, wherever the padding puts it.
+    side = max(8, math.ceil(16 / min(640 / height, 640 / width)))
     spots = ((0, 0, 0), (width // 16 * 8, height // 16 * 8, 2))
-    pixels = toy.picture(width, height, spots=spots, side=max(side, 8))
+    pixels = toy.picture(width, height, spots=spots, side=side)
     remote = RemoteModel(*triton, "toy")
     assert (remote.task, remote.names) == ("detect", {0: "red", 1: "green", 2: "blue"})
     assert remote.size == [640, 640] and remote.batch == 1
