@@ -200,6 +200,15 @@ def test_a_requests_timeout_is_its_deadline_where_that_is_allowed(toys, module):
     assert caught.value.status() in ("503", "504", "StatusCode.DEADLINE_EXCEEDED")
 
 
+def test_a_message_over_grpcs_limit_is_told_the_option_that_raises_it(toys):
+    with KserveServing(*QUICK, "-m", f"toy={toys / 'toy640.onnx'}", "--service.body_max_mib",
+                       "4") as running, \
+         triton_grpc.InferenceServerClient(running.grpc) as client:
+        for count in (2, 4, 8):
+            with pytest.raises(InferenceServerException, match="service.body_max_mib"):
+                client.infer("toy", [ones(triton_grpc, shape=(count, 3, 640, 640))])
+
+
 def test_json_may_hold_numbers_that_are_not_finite(service):
     data = [0.0] * (3 * 96 * 96)
     data[:3] = [float("nan"), float("inf"), float("-inf")]

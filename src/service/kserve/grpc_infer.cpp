@@ -175,6 +175,9 @@ class StreamInfer final : public GrpcReactor,
   };
 
   void launch(const std::shared_ptr<Slot>& slot) {
+    if (const Result<void> fits = call_.check_size(slot->bytes.Length()); !fits) {
+      return end(slot, fits.error());
+    }
     auto lease = call_.ticket->load().take(slot->bytes.Length());
     if (!lease) return end(slot, lease.error());
     slot->lease = std::move(*lease);
