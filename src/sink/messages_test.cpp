@@ -192,7 +192,9 @@ TEST_F(FrigateFormTest, AnAlarmGivesItsObjectsAPictureAndAClip) {
       }
       return events;
     };
-    if (early) EXPECT_TRUE(told([&] { form.add_alarm(batch_, alarm); }).empty());
+    if (early) {
+      EXPECT_TRUE(told([&] { form.add_alarm(batch_, alarm); }).empty());
+    }
     auto events = told([&] { form.add_result(batch_, result_); });
     ASSERT_EQ(events.size(), 1U);
     EXPECT_FALSE(events[0].at("before").at("has_clip").as_bool());

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "service/cameras/deepstream.h"
 #include "service/cameras/fake_control_for_test.h"
 #include "service/http/http_for_test.h"
 
