@@ -61,6 +61,9 @@ struct TrackEvent {
   TrackChange change = TrackChange::kNew;
   Track before;  // as told last time; for kNew the same as `after`
   Track after;
+  // Of kNew, where a sink wants it: the frame as a JPEG about 320 pixels wide, with what is new in
+  // it drawn.
+  std::shared_ptr<const std::vector<std::uint8_t>> picture = nullptr;
 };
 
 enum class ZoneChange : std::uint8_t { kEnter, kLeave, kDwell };

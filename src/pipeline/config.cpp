@@ -27,6 +27,8 @@ struct Option {
   ConfigField<Config> field;
 };
 
+constexpr std::array<std::string_view, 2> kTraceLevels{"OFF", "TIMESTAMPS"};
+
 #define SHOAL_OPTION(section, key, member, read) \
   Option { section, SHOAL_FIELD(Config, key, member, read) }
 #define SHOAL_OPTION_AS(section, key, member, read, write) \
@@ -88,7 +90,13 @@ constexpr std::array kOptions{
     SHOAL_OPTION("service", "request_log", service.request_log, read_text(field, node)),
     SHOAL_OPTION("service", "request_log_mib", service.request_log_mib,
                  read_count(field, node, 1, 65536)),
+    SHOAL_OPTION("service", "allow_timeout_override", service.allow_timeout_override,
+                 read_flag(field, node)),
     SHOAL_OPTION("service", "trace_file", service.trace_file, read_text(field, node)),
+    SHOAL_OPTION("service", "trace_level", service.trace_level,
+                 read_choice(field, node, kTraceLevels)),
+    SHOAL_OPTION("service", "trace_rate", service.trace_rate,
+                 read_count(field, node, 1, 1'000'000'000)),
     SHOAL_OPTION("service", "request_log_files", service.request_log_files,
                  read_count(field, node, 1, 1000)),
     SHOAL_OPTION("site", "state_file", site.state_file, read_text(field, node)),

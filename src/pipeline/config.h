@@ -44,7 +44,11 @@ struct ServiceConfig {
   std::string request_log;     // file; "": none
   int request_log_mib = 64;
   int request_log_files = 5;
-  std::string trace_file;      // where Triton's traces go once a client asks for them; "": nowhere
+  // KServe's parameter `timeout` of a request is its deadline; else it is ignored, as in Triton.
+  bool allow_timeout_override = false;
+  std::string trace_file;      // where Triton's traces go; "": nowhere
+  std::string trace_level = "OFF";  // at start: OFF or TIMESTAMPS; clients change it
+  int trace_rate = 1000;
 
   friend bool operator==(const ServiceConfig&, const ServiceConfig&) = default;
 };

@@ -35,6 +35,7 @@ SinkWorker::SinkWorker(std::unique_ptr<CameraSink> sink, SinkWorkerOptions optio
       options_(std::move(options)),
       spool_(options_.uses_spool ? spool : nullptr),
       wants_pixels_(sink_->wants_pixels()),
+      wants_track_pictures_(sink_->wants_track_pictures()),
       wants_results_(sink_->wants_results()),
       copies_(wants_pixels_ || !wants_results_ ? 1 : options_.queue_limit + kCopiesBeyondQueue),
       queue_(queue_length(options_, wants_pixels_)),

@@ -75,6 +75,7 @@ class SinkWorker {
 
   [[nodiscard]] bool takes(std::string_view camera) const;
   [[nodiscard]] bool wants_pixels() const { return wants_pixels_; }
+  [[nodiscard]] bool wants_track_pictures() const { return wants_track_pictures_; }
   [[nodiscard]] bool uses_spool() const { return spool_ != nullptr; }
   [[nodiscard]] std::size_t leases_max() const;
   [[nodiscard]] const std::string& name() const { return options_.name; }
@@ -118,6 +119,7 @@ class SinkWorker {
   const SinkWorkerOptions options_;
   AlarmSpool* const spool_;  // nullptr: a local sink
   const bool wants_pixels_;
+  const bool wants_track_pictures_;
   const bool wants_results_;
   CameraResultPool copies_;  // of results without pixels
   BoundedQueue<CameraResultLease> queue_;

@@ -75,6 +75,7 @@ Result<void> Site::open() {
     workers_.push_back(std::make_unique<SinkWorker>(
         std::move(sink), options, options.uses_spool ? desk_->spool() : nullptr));
     pictures_wanted_ = pictures_wanted_ || workers_.back()->wants_pixels();
+    track_pictures_wanted_ = track_pictures_wanted_ || workers_.back()->wants_track_pictures();
     pictures += workers_.back()->leases_max();
   }
   desk_->deliver_to(workers_);

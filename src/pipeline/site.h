@@ -89,6 +89,8 @@ class Site final : public CameraControl, private CameraOutlet {
   CameraResultLease result_buffer() override { return results_->try_acquire(); }
   CameraResultLease picture_buffer() override { return pictures_->try_acquire(); }
   bool wants_pictures(const SiteCamera& camera) const override;
+  void picture_tracks(const SiteCamera& camera, CameraResult& result,
+                      const Frame& pixels) override;
   void publish(const SiteCamera& camera, CameraResultLease result,
                CameraResultLease picture) override;
   void raise(const SiteCamera& camera, CameraScene::Raised raised, const Frame& pixels,
@@ -103,6 +105,7 @@ class Site final : public CameraControl, private CameraOutlet {
   std::unique_ptr<CameraResultPool> pictures_;
   std::vector<std::unique_ptr<SinkWorker>> workers_;
   bool pictures_wanted_ = false;  // by a sink
+  bool track_pictures_wanted_ = false;
   std::unique_ptr<AlarmDesk> desk_;
   FrameAligner aligner_;  // outlives the cameras
   DecodeTurns turns_;     // so does this

@@ -54,6 +54,7 @@ void SiteCamera::analyse(CameraOutlet& outlet) {
     }
     parts_.scene->analyse(result.write(), current_);
     remember(*result);
+    outlet.picture_tracks(*this, result.write(), current_.frame.pixels);
     for (auto& raised : parts_.scene->alarms(*result)) {
       parts_.counters->alarm();
       outlet.raise(*this, std::move(raised), current_.frame.pixels, current_.frame.captured);

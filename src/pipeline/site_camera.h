@@ -33,6 +33,10 @@ class CameraOutlet {
   // The same for one with pixels, of which there are fewer.
   [[nodiscard]] virtual CameraResultLease picture_buffer() = 0;
   [[nodiscard]] virtual bool wants_pictures(const SiteCamera& camera) const = 0;
+  // Gives the tracks that begin with `result` their picture, where a sink wants it. `pixels` are of
+  // its frame; they may be empty.
+  virtual void picture_tracks(const SiteCamera& camera, CameraResult& result,
+                              const Frame& pixels) = 0;
   // `picture` is the same result with its pixels; it may be empty.
   virtual void publish(const SiteCamera& camera, CameraResultLease result,
                        CameraResultLease picture) = 0;

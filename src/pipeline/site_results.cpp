@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "pipeline/answer_text.h"
 #include "pipeline/site.h"
 
 namespace shoal {
@@ -36,6 +37,26 @@ void Site::publish(const SiteCamera& camera, CameraResultLease result,
   if (camera.watchers.load(std::memory_order_relaxed) == 0) return;
   const std::lock_guard lock(listeners_mutex_);
   for (CameraListener* listener : listeners_) listener->result(picture ? picture : result);
+}
+
+void Site::picture_tracks(const SiteCamera& camera, CameraResult& result, const Frame& pixels) {
+  if (!track_pictures_wanted_) return;
+  const std::vector<std::string>& names = camera.identity().class_names;
+  Alarm shown;  // what is drawn
+  for (const TrackEvent& event : result.track_events) {
+    if (event.change != TrackChange::kNew) continue;
+    shown.objects.push_back({.track = event.after.id,
+                             .name = class_label(names, event.after.class_id),
+                             .confidence = event.after.confidence,
+                             .box = event.after.box});
+  }
+  if (shown.objects.empty()) return;
+  auto jpeg = painter_.paint(pixels, shown, names);
+  if (jpeg.empty()) return;
+  const auto picture = std::make_shared<const std::vector<std::uint8_t>>(std::move(jpeg));
+  for (TrackEvent& event : result.track_events) {
+    if (event.change == TrackChange::kNew) event.picture = picture;
+  }
 }
 
 void Site::raise(const SiteCamera& camera, CameraScene::Raised raised, const Frame& pixels,

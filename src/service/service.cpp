@@ -95,6 +95,8 @@ EvidenceOptions evidence_options(const ServiceConfig& config) {
   options.log.rotate_bytes = std::int64_t{config.request_log_mib} << 20;
   options.log.files_max = config.request_log_files;
   options.trace.file = config.trace_file;
+  options.trace.timestamps = config.trace_level == "TIMESTAMPS";
+  options.trace.rate = static_cast<std::uint32_t>(config.trace_rate);
   options.version = kServerVersion;
   return options;
 }
@@ -213,6 +215,7 @@ KserveOptions RunningService::kserve_options() {
                      return evidence_.trace_settings().change(model, changes);
                    }};
   options.log = log_hooks();
+  options.timeout_override = options_.config.service.allow_timeout_override;
   options.items_max = static_cast<std::size_t>(options_.config.service.items_max);
   return options;
 }
@@ -289,7 +292,8 @@ void RunningService::add_site_routes(HttpRouter& router) {
                                                   .pitch_bytes = pixels.pitch_bytes},
                                                  result);
                                  },
-                             .version = std::string(kServerVersion)});
+                             .version = std::string(kServerVersion),
+                             .ready = [this] { return registry_.all_ready(); }});
 }
 
 std::function<bool(std::string_view)> RunningService::key_check() const {
@@ -333,6 +337,10 @@ Result<void> RunningService::listen_metrics() {
 
 Result<void> RunningService::listen() {
   const ServiceConfig& config = options_.config.service;
+  if (config.trace_level != "OFF" && config.trace_file.empty()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "service.trace_level is TIMESTAMPS, and there is no service.trace_file to write"};
+  }
   if (options_.with_cameras) {
     std::vector<std::string> names;
     for (const NamedModel& model : options_.config.models) names.push_back(model.name);

@@ -20,6 +20,8 @@ class CameraSink {
   [[nodiscard]] virtual std::string name() const = 0;
   // Results must carry full-size pixels.
   [[nodiscard]] virtual bool wants_pixels() const { return false; }
+  // Tracks that begin must come with a picture.
+  [[nodiscard]] virtual bool wants_track_pictures() const { return false; }
   // Alarms only: results are not queued for it.
   [[nodiscard]] virtual bool wants_results() const { return true; }
   // Errors   kUnavailable: cannot be written now (disk full, broker away). The result is lost and

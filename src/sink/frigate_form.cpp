@@ -1,4 +1,5 @@
-// Events, then counts, then stats. Field by field in the order in which Frigate writes them.
+// Events and reviews, then counts, then stats. Field by field in the order in which Frigate writes
+// them.
 #include "sink/frigate_form.h"
 
 #include <unistd.h>
@@ -23,14 +24,19 @@ double to_seconds(WallTime time) {
 
 // Frigate's ids are "<time of the start>-<six letters>". Ours end with the track's number, which
 // is unique in the run; the time makes it so between runs.
-void append_id(fmt::memory_buffer& out, const Track& track) {
+std::string id_of(const Track& track) {
   constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuvwxyz";
   std::string digits;
   for (auto rest = static_cast<std::uint32_t>(track.id); rest > 0 || digits.size() < 6;
        rest /= 36) {
     digits.insert(digits.begin(), kDigits[rest % 36]);
   }
-  fmt::format_to(std::back_inserter(out), R"("{:.6f}-{}")", to_seconds(track.first_seen), digits);
+  return fmt::format("{:.6f}-{}", to_seconds(track.first_seen), digits);
+}
+
+// When the frame was taken that a track is of.
+WallTime seen_at(const Track& track) {
+  return track.first_seen + std::chrono::duration_cast<std::chrono::nanoseconds>(track.age);
 }
 
 void append_time(fmt::memory_buffer& out, std::string_view key, WallTime time) {
@@ -88,21 +94,37 @@ std::string_view to_text(TrackChange change) {
 }  // namespace
 
 FrigateForm::FrigateForm(std::string prefix, TimePoint now)
-    : prefix_(std::move(prefix)), began_(now), last_stats_(now) {}
+    : prefix_(std::move(prefix)), began_(now), last_stats_(now), reviews_(prefix_ + "/reviews") {}
 
-void FrigateForm::append_object(const CameraResult& result, const Track& track,
-                                TrackChange change, bool before) {
+// What belongs to one picture of an object: when, where, how sure.
+void FrigateForm::append_snapshot(const Object& object, Size size) {
+  if (!object.shown) return append_text(buffer_, "null");
+  const Track& track = *object.shown;
+  const PixelBox box(track.box);
+  append_time(buffer_, R"({"frame_time":)", seen_at(track));
+  fmt::format_to(std::back_inserter(buffer_),
+                 R"(,"box":[{},{},{},{}],"area":{},"region":[0,0,{},{}],"score":)", box.x1, box.y1,
+                 box.x2, box.y2, box.area(), size.width, size.height);
+  append_json_number(buffer_, track.confidence, 6);
+  append_text(buffer_, R"(,"attributes":[],"current_estimated_speed":0,"velocity_angle":0,)"
+                       R"("path_data":[],"recognized_license_plate":null})");
+}
+
+void FrigateForm::append_object(const Object& object, const Track& track, TrackChange change,
+                                bool before) {
   fmt::memory_buffer& out = buffer_;
   const PixelBox box(track.box);
+  const CameraIdentity& camera = *object.camera;
   label_.clear();
-  append_class_name(label_, result.camera->class_names, track.class_id);
+  append_class_name(label_, camera.class_names, track.class_id);
   append_text(out, R"({"id":)");
-  append_id(out, track);
+  append_json_string(out, id_of(track));
   append_text(out, R"(,"camera":)");
-  append_json_string(out, result.camera->name);
-  append_time(out, R"(,"frame_time":)",
-              track.first_seen + std::chrono::duration_cast<std::chrono::nanoseconds>(track.age));
-  append_text(out, R"(,"snapshot":null,"label":)");
+  append_json_string(out, camera.name);
+  append_time(out, R"(,"frame_time":)", seen_at(track));
+  append_text(out, R"(,"snapshot":)");
+  append_snapshot(object, object.size);
+  append_text(out, R"(,"label":)");
   append_json_string(out, label_);
   append_text(out, R"(,"sub_label":null,"top_score":)");
   append_json_number(out, track.top_confidence, 6);
@@ -111,37 +133,120 @@ void FrigateForm::append_object(const CameraResult& result, const Track& track,
   append_time(out, R"(,"start_time":)", track.first_seen);
   append_text(out, R"(,"end_time":)");
   if (change == TrackChange::kEnd && !before) {
-    append_time(out, "", result.captured_at);
+    append_time(out, "", object.captured_at);
   } else {
     append_text(out, "null");
   }
   append_text(out, R"(,"score":)");
   append_json_number(out, track.confidence, 6);
+  append_text(out, R"(,"computed_score":)");
+  append_json_number(out, track.confidence, 6);
   fmt::format_to(std::back_inserter(out), R"(,"box":[{},{},{},{}],"area":{},"ratio":)", box.x1,
                  box.y1, box.x2, box.y2, box.area());
   append_json_number(out, box.ratio(), 6);
-  fmt::format_to(std::back_inserter(out), R"(,"region":[0,0,{},{}])", result.outcome.size.width,
-                 result.outcome.size.height);
+  fmt::format_to(std::back_inserter(out), R"(,"region":[0,0,{},{}])", object.size.width,
+                 object.size.height);
   append_flag(out, R"(,"active":)", !track.stationary);
   append_flag(out, R"(,"stationary":)", track.stationary);
   append_text(out, R"(,"motionless_count":0,"position_changes":0)");
-  append_zones(out, R"(,"current_zones":[)", *result.camera, track.zones);
-  append_zones(out, R"(,"entered_zones":[)", *result.camera, track.entered);
-  append_text(out, R"(,"has_clip":false,"has_snapshot":false,"attributes":{},)"
-                   R"("current_attributes":[]})");
+  append_zones(out, R"(,"current_zones":[)", camera, track.zones);
+  append_zones(out, R"(,"entered_zones":[)", camera, track.entered);
+  append_flag(out, R"(,"has_clip":)", object.clip);
+  append_flag(out, R"(,"has_snapshot":)", object.shown.has_value());
+  append_flag(out, R"(,"snapshot_clean":)", false);
+  fmt::format_to(std::back_inserter(out),
+                 R"(,"attributes":{{}},"current_attributes":[],"pending_loitering":false,)"
+                 R"("max_severity":"{}","current_estimated_speed":0,"average_estimated_speed":0,)"
+                 R"("velocity_angle":0,"path_data":[],"recognized_license_plate":null}})",
+                 object.alert ? "alert" : "detection");
 }
 
-void FrigateForm::add_event(MessageBatch& out, const CameraResult& result,
-                            const TrackEvent& event) {
+void FrigateForm::add_event(MessageBatch& out, const Object& before, const Track& track_before,
+                            const Object& after, TrackChange change) {
   buffer_.clear();
   append_text(buffer_, R"({"before":)");
-  append_object(result, event.before, event.change, true);
+  append_object(before, track_before, change, true);
   append_text(buffer_, R"(,"after":)");
-  append_object(result, event.after, event.change, false);
-  fmt::format_to(std::back_inserter(buffer_), R"(,"type":"{}"}})", to_text(event.change));
+  append_object(after, after.track, change, false);
+  fmt::format_to(std::back_inserter(buffer_), R"(,"type":"{}"}})", to_text(change));
   Message& message = out.add();
   message.topic = prefix_ + "/events";
   message.payload = view_of(buffer_);
+}
+
+// As Frigate does: the last picture of each label of a camera stays with the broker.
+void FrigateForm::add_snapshot(MessageBatch& out, std::string_view camera, std::string_view label,
+                               std::span<const std::uint8_t> jpeg) {
+  Message& message = out.add();
+  message.topic = fmt::format("{}/{}/{}/snapshot", prefix_, topic_level(camera),
+                              topic_level(label));
+  message.payload.assign(jpeg.begin(), jpeg.end());
+  message.retain = true;
+}
+
+void FrigateForm::add_track_event(MessageBatch& out, const CameraResult& result,
+                                  const TrackEvent& event) {
+  const ObjectKey key{result.camera->name, event.after.id};
+  Object& object = objects_[key];
+  object.camera = result.camera;
+  object.size = result.outcome.size;
+  object.captured_at = result.captured_at;
+  Object before = object;
+  if (!object.told) {  // what an alarm said of it nobody has heard yet
+    before.shown.reset();
+    before.clip = before.alert = false;
+    if (object.shown) object.shown = event.after;
+  }
+  object.told = true;
+  object.track = event.after;
+  if (event.picture) {
+    label_.clear();
+    append_class_name(label_, result.camera->class_names, event.after.class_id);
+    add_snapshot(out, result.camera->name, label_, *event.picture);
+    object.shown = event.after;
+  }
+  add_event(out, before, event.before, object, event.change);
+  if (event.change == TrackChange::kEnd) objects_.erase(key);
+}
+
+void FrigateForm::add_alarm(MessageBatch& out, const Alarm& alarm) {
+  constexpr std::size_t kObjectsMax = 4096;
+  std::vector<ReviewObject> reviewed;
+  for (const Alarm::Object& shown : alarm.objects) {
+    const ObjectKey key{alarm.camera, shown.track};
+    // An alarm may come before its track's event, or when the track has ended and nothing of it is
+    // told any more.
+    if (objects_.size() >= kObjectsMax) {
+      std::erase_if(objects_, [](const auto& one) { return !one.second.told; });
+    }
+    Object& object = objects_[key];
+    const Object before = object;
+    object.alert = true;
+    object.clip = object.clip || !alarm.clip.empty();
+    if (!alarm.thumbnail.empty()) {
+      add_snapshot(out, alarm.camera, shown.name, alarm.thumbnail);
+      if (!object.shown) object.shown = object.track;
+    }
+    if (!object.told) continue;
+    reviewed.push_back({id_of(object.track), shown.name});
+    if (before.alert && before.clip == object.clip && before.shown && object.shown) continue;
+    add_event(out, before, object.track, object, TrackChange::kUpdate);
+  }
+  reviews_.add_alarm(out, alarm, reviewed);
+}
+
+// What moves in the picture now.
+void FrigateForm::review(MessageBatch& out, const CameraResult& result) {
+  std::vector<ReviewObject> active;
+  std::uint64_t zones = 0;
+  for (const Track& track : result.tracks) {
+    if (track.stationary || !objects_.contains({result.camera->name, track.id})) continue;
+    label_.clear();
+    append_class_name(label_, result.camera->class_names, track.class_id);
+    active.push_back({id_of(track), label_});
+    zones |= track.zones;
+  }
+  reviews_.add_result(out, result, active, zones);
 }
 
 void FrigateForm::count(Camera& camera, const CameraResult& result) {
@@ -208,7 +313,8 @@ void FrigateForm::add_zone_counts(MessageBatch& out, const Camera& camera) {
 }
 
 void FrigateForm::add_result(MessageBatch& out, const CameraResult& result) {
-  for (const TrackEvent& event : result.track_events) add_event(out, result, event);
+  for (const TrackEvent& event : result.track_events) add_track_event(out, result, event);
+  review(out, result);
   Camera& camera = cameras_[result.camera->name];
   if (camera.results == 0) camera.first_frame = result.frame;
   camera.last_frame = result.frame;

@@ -63,7 +63,7 @@ class FrigateFormTest : public testing::Test {
   std::map<std::string, std::string> counts() {
     std::map<std::string, std::string> all;
     for (const auto& [topic, payload] : tell()) {
-      if (topic == "f/events") continue;
+      if (topic == "f/events" || topic == "f/reviews") continue;
       EXPECT_TRUE(all.emplace(topic, payload).second) << topic;
     }
     return all;
@@ -155,6 +155,101 @@ TEST_F(FrigateFormTest, EventsHaveALifeFromNewToEnd) {
     }
   }
   EXPECT_EQ(ids.size(), 1U) << "one object has one id";
+}
+
+TEST_F(FrigateFormTest, ATrackThatBeginsWithAPictureHasASnapshot) {
+  const std::vector<std::uint8_t> jpeg{0xFF, 0xD8, 0, 'x'};
+  result_.track_events[0].picture = std::make_shared<const std::vector<std::uint8_t>>(jpeg);
+  Said all = tell();
+  ASSERT_GE(all.size(), 2U);
+  EXPECT_EQ(all[0].first, "f/line-1/short/snapshot");
+  EXPECT_EQ(all[0].second, std::string(jpeg.begin(), jpeg.end()));
+  EXPECT_TRUE(batch_.view()[0].retain);
+  auto event = json::parse(all[1].second).as_object();
+  EXPECT_FALSE(event.at("before").at("has_snapshot").as_bool());
+  EXPECT_TRUE(event.at("before").at("snapshot").is_null());
+  EXPECT_TRUE(event.at("after").at("has_snapshot").as_bool());
+  EXPECT_FALSE(event.at("after").at("has_clip").as_bool());
+  EXPECT_EQ(event.at("after").at("snapshot").at("box"), event.at("after").at("box"));
+  result_.track_events = {{TrackChange::kEnd, track_for_test(3), track_for_test(3)}};
+  event = json::parse(tell().front().second).as_object();
+  EXPECT_TRUE(event.at("after").at("has_snapshot").as_bool()) << "to its end";
+}
+
+TEST_F(FrigateFormTest, AnAlarmGivesItsObjectsAPictureAndAClip) {
+  Alarm alarm = alarm_for_test(3);
+  alarm.objects = {{TrackId{3}, "short", 0.9F, {}}};
+  alarm.clip = "2026/a.mp4";
+  alarm.thumbnail = {'j', 'p', 'g'};
+  for (const bool early : {false, true}) {
+    FrigateForm form{"f", TimePoint{}};
+    const auto told = [&](const auto& add) {
+      batch_.clear();
+      add();
+      std::vector<json::object> events;
+      for (const auto& [topic, payload] : said(batch_)) {
+        if (topic == "f/events") events.push_back(json::parse(payload).as_object());
+      }
+      return events;
+    };
+    if (early) {
+      EXPECT_TRUE(told([&] { form.add_alarm(batch_, alarm); }).empty());
+    }
+    auto events = told([&] { form.add_result(batch_, result_); });
+    ASSERT_EQ(events.size(), 1U);
+    EXPECT_FALSE(events[0].at("before").at("has_clip").as_bool());
+    EXPECT_EQ(events[0].at("after").at("has_clip").as_bool(), early);
+    events = told([&] { form.add_alarm(batch_, alarm); });
+    EXPECT_EQ(events.size(), early ? 0U : 1U) << "what is known is not told again";
+    if (early) continue;
+    EXPECT_EQ(events[0].at("type").as_string(), "update");
+    EXPECT_EQ(events[0].at("after").at("id"), events[0].at("before").at("id"));
+    EXPECT_FALSE(events[0].at("before").at("has_snapshot").as_bool());
+    EXPECT_TRUE(events[0].at("after").at("has_snapshot").as_bool());
+    EXPECT_EQ(events[0].at("after").at("max_severity").as_string(), "alert");
+    EXPECT_TRUE(told([&] { form.add_alarm(batch_, alarm); }).empty());
+  }
+}
+
+TEST_F(FrigateFormTest, ReviewsLastWhileSomethingMoves) {
+  const auto reviews = [&](const auto& add) {
+    batch_.clear();
+    add();
+    std::vector<json::object> all;
+    for (const auto& [topic, payload] : said(batch_)) {
+      if (topic == "f/reviews") all.push_back(json::parse(payload).as_object());
+    }
+    return all;
+  };
+  const auto frame = [&] { form_.add_result(batch_, result_); };
+  auto all = reviews(frame);
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].at("type").as_string(), "new");
+  const json::object begun = all[0].at("after").as_object();
+  EXPECT_EQ(begun.at("severity").as_string(), "detection");
+  EXPECT_TRUE(begun.at("end_time").is_null());
+  EXPECT_EQ(begun.at("data").at("objects"), json::array{"short"});
+  EXPECT_EQ(begun.at("data").at("zones"), json::array{"belt"});
+  EXPECT_EQ(begun.at("data").at("detections").as_array().size(), 1U);
+  result_.track_events.clear();
+  EXPECT_TRUE(reviews(frame).empty()) << "nothing new";
+  Alarm alarm = alarm_for_test(3);
+  alarm.camera = "line-1";
+  alarm.zone = "gate";
+  alarm.objects = {{TrackId{3}, "short", 0.9F, {}}};
+  all = reviews([&] { form_.add_alarm(batch_, alarm); });
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].at("type").as_string(), "update");
+  EXPECT_EQ(all[0].at("before").at("severity").as_string(), "detection");
+  EXPECT_EQ(all[0].at("after").at("severity").as_string(), "alert");
+  EXPECT_EQ(all[0].at("after").at("data").at("zones"), (json::array{"belt", "gate"}));
+  result_.tracks[0].stationary = true;
+  all = reviews(frame);
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].at("type").as_string(), "end");
+  EXPECT_EQ(all[0].at("after").at("id"), begun.at("id"));
+  EXPECT_TRUE(all[0].at("after").at("end_time").is_double());
+  EXPECT_TRUE(reviews(frame).empty());
 }
 
 TEST_F(FrigateFormTest, StatsAreRatesSinceTheLastOnes) {

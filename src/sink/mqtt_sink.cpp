@@ -40,6 +40,7 @@ class MqttSink final : public CameraSink {
 
   std::string name() const override { return name_; }
   bool wants_results() const override { return !alarms_only_; }
+  bool wants_track_pictures() const override { return frigate_.has_value() && !alarms_only_; }
 
   Result<void> write(const CameraResult& result) override {
     batch_.clear();
@@ -57,6 +58,11 @@ class MqttSink final : public CameraSink {
     append_alarm_message(text_, alarm, Picture::kWith);
     SHOAL_TRY(link_.publish_and_wait(prefix_ + "/alarms", view_of(text_), false));
     ++alarms_;
+    if (frigate_ && !alarms_only_) {
+      batch_.clear();
+      frigate_->add_alarm(batch_, alarm);
+      (void)send();  // the alarm is delivered; what the link lost, it counts
+    }
     return {};
   }
 

@@ -134,6 +134,7 @@ Result<void> TraceSampler::apply(Changes& changes, const std::string& name,
     if (clears) return {};
     changes.count = SHOAL_TRY(number(name, values, -1, std::numeric_limits<std::int64_t>::max()));
   } else if (name == "log_frequency") {
+    if (clears && !global) return {};
     if (!global) return wrong(name, "the global settings (there is one file)", "a model's");
     frequency_change_.reset();
     if (clears) return {};

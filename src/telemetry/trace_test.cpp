@@ -353,6 +353,7 @@ TEST_F(TraceSamplerTest, AModelHasItsOwnSettingsUntilTheyAreCleared) {
   EXPECT_EQ(sampler_.get("b").at("trace_rate").at(0), "2");
   EXPECT_EQ(sampler_.get("a").at("trace_level").at(0), "OFF");
   EXPECT_EQ(change("b", "trace_rate", {}), "10");
+  EXPECT_EQ(change("b", "log_frequency", {}), "0") << "it has none of its own: there is one file";
   EXPECT_EQ(traced(1, 100), 10);
   ASSERT_TRUE(sampler_.change("b", {}));
   EXPECT_EQ(sampler_.get("b"), sampler_.get(""));

@@ -101,10 +101,16 @@ def test_mqtt_frigates_form(mosquitto, tmp_path):
                "--frigate", f"mqtt://127.0.0.1:{mosquitto.port}").wait()
         wait_until(lambda: listener.payloads("frigate/available")[-1:] == [b"offline"], "offline")
         events = listener.objects("frigate/events")
+        reviews = listener.objects("frigate/reviews")
+        pictures = listener.payloads("frigate/line-1/short/snapshot")
         counts = {topic: payload for topic, payload, _ in listener.messages
-                  if topic.count("/") >= 2}
+                  if topic.count("/") >= 2 and not topic.endswith("/snapshot")}
         alarms = listener.objects("frigate/alarms")
     assert len(events) == 4
+    assert pictures == [bytes((i * 7 + number) % 256 for i in range(40)) for number in (1, 2)]
+    same_shape(reviews[-1], json.loads(re.search(
+        r"A review begins.*?```json\n(.*?)\n```", PAGE, re.DOTALL).group(1)))
+    assert reviews[0]["type"] == "new" and reviews[-1]["after"]["severity"] == "alert"
     wanted = example("Frigate's form")
     for event in events:
         same_shape(event, wanted)

@@ -26,7 +26,8 @@ SMALL = cv2.imencode(".jpg", scene(64, 64))[1].tobytes()
 
 @pytest.fixture(scope="module")
 def service(quick_model):
-    with KserveServing("-m", f"nano={quick_model}") as running:
+    with KserveServing("-m", f"nano={quick_model}",
+                       "--service.allow_timeout_override", "true") as running:
         yield running
 
 
@@ -304,8 +305,10 @@ def test_ultralytics_is_a_client(zoo, door, tmp_path):
     program = """
 import sys
 from ultralytics import YOLO
-for model in sys.argv[1:3]:
-    for result in YOLO(model, task="detect")(sys.argv[3], verbose=False, imgsz=640, rect=False):
+# The local file takes pictures of any shape, the server's network those of one: to compare them,
+# the file gets the same. Of the server nothing is asked that users would not ask.
+for model, options in ((sys.argv[1], {}), (sys.argv[2], dict(imgsz=640, rect=False))):
+    for result in YOLO(model, task="detect")(sys.argv[3], verbose=False, **options):
         print(result.to_json(decimals=5).replace("\\n", ""))
 """
     with KserveServing("-m", f"net={model}", "--precision", "fp32") as service:

@@ -9,7 +9,6 @@
 #include "core/json_text.h"
 #include "core/suggest.h"
 #include "pipeline/site_config_read.h"
-#include "service/cameras/deepstream.h"
 #include "service/cameras/live_socket.h"
 #include "service/cameras/view_limits.h"
 #include "service/http/file_response.h"
@@ -165,19 +164,33 @@ void CameraDoor::stream_remove(const Exchange& exchange) {
         [this](const HttpExchange& asked) { return stream_changed(asked, false); });
 }
 
-Result<HttpResponse> CameraDoor::stream_changed(const HttpExchange& exchange, bool add) {
+// What goes wrong is said in DeepStream's form, too.
+HttpResponse CameraDoor::stream_changed(const HttpExchange& exchange, bool add) {
+  const Result<void> done = change_stream(exchange, add);
+  if (done) {
+    news_.hurry();
+    return json_response(stream_changed_text(add));
+  }
+  const int status = status_of(done.error().code, true);
+  HttpResponse response = json_response(stream_failed_text(add, done.error(), status), status);
+  set_retry_after(response, kRetryAfter);
+  return response;
+}
+
+Result<void> CameraDoor::change_stream(const HttpExchange& exchange, bool add) {
   const DeepStreamChange change = SHOAL_TRY(read_stream_change(exchange.request().body, add));
   if (add) {
     CameraConfig config;
-    config.name = change.id;
+    config.name = camera_name_of(change.id);
     config.url = change.url;
     SHOAL_TRY(check_camera(config));
     SHOAL_TRY(control_.add(config));
+    names_.add(change);
   } else {
-    SHOAL_TRY(control_.remove(change.id));
+    SHOAL_TRY(control_.remove(camera_name_of(change.id)));
+    names_.remove(change.id);
   }
-  news_.hurry();
-  return json_response(stream_changed_text(add));
+  return {};
 }
 
 void CameraDoor::cameras(const Exchange& exchange) {
@@ -190,7 +203,11 @@ void CameraDoor::camera(const Exchange& exchange) {
 }
 
 void CameraDoor::stream_info(const Exchange& exchange) {
-  exchange->respond(json_response(stream_info_text(control_.cameras())));
+  exchange->respond(json_response(stream_info_text(control_.cameras(), names_)));
+}
+
+void CameraDoor::stream_ready(const Exchange& exchange) {
+  exchange->respond(json_response(ready_text(!options_.ready || options_.ready())));
 }
 
 void CameraDoor::status(const Exchange& exchange) {

@@ -8,6 +8,7 @@
 
 #include "pipeline/camera_control.h"
 #include "service/cameras/camera_routes.h"
+#include "service/cameras/deepstream.h"
 #include "service/cameras/live_hub.h"
 #include "service/cameras/live_news.h"
 #include "service/cameras/mjpeg.h"
@@ -37,6 +38,7 @@ class CameraDoor {
   void mjpeg(const Exchange& exchange);
   void live(const Exchange& exchange);
   void stream_info(const Exchange& exchange);
+  void stream_ready(const Exchange& exchange);
   void status(const Exchange& exchange);
   void config(const Exchange& exchange);
 
@@ -52,13 +54,15 @@ class CameraDoor {
   [[nodiscard]] Result<HttpResponse> added(const HttpExchange& exchange);
   [[nodiscard]] Result<HttpResponse> changed(const HttpExchange& exchange, bool whole);
   [[nodiscard]] Result<HttpResponse> removed(const HttpExchange& exchange);
-  [[nodiscard]] Result<HttpResponse> stream_changed(const HttpExchange& exchange, bool add);
+  [[nodiscard]] HttpResponse stream_changed(const HttpExchange& exchange, bool add);
+  [[nodiscard]] Result<void> change_stream(const HttpExchange& exchange, bool add);
   [[nodiscard]] Result<HttpResponse> listed_alarms(const HttpExchange& exchange);
   [[nodiscard]] Result<HttpResponse> status_of_camera(std::string_view name, int status);
   [[nodiscard]] Result<std::shared_ptr<const Alarm>> find_alarm(std::string_view id) const;
 
   const CameraRoutesOptions options_;
   CameraControl& control_;
+  DeepStreamNames names_;
   LiveHub hub_;
   FrameRequests frames_;
   LiveNews news_;  // after what its beat reaches

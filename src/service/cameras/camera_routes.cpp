@@ -42,6 +42,7 @@ void add_camera_routes(HttpRouter& router, CameraRoutesOptions options) {
   add("POST", "/api/v1/stream/add", &CameraDoor::stream_add);
   add("POST", "/api/v1/stream/remove", &CameraDoor::stream_remove);
   add("GET", "/api/v1/stream/get-stream-info", &CameraDoor::stream_info);
+  add("GET", "/api/v1/health/get-dsready-state", &CameraDoor::stream_ready);
 }
 
 }  // namespace shoal

@@ -21,6 +21,8 @@ struct CameraRoutesOptions {
   // Draws boxes for ?boxes=1; null: such requests get 415. One thread at a time.
   DrawResult draw;
   std::string version;
+  // Whether what cameras are analysed with is ready; null: it is. Any thread.
+  std::function<bool()> ready = nullptr;
 };
 
 // Adds everything below /api/v1/ that docs/cameras-api.md lists. GET / is not among it.

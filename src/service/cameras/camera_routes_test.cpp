@@ -9,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "service/cameras/deepstream.h"
 #include "service/cameras/fake_control_for_test.h"
 #include "service/http/http_for_test.h"
 
@@ -178,7 +179,6 @@ TEST_F(CameraRoutes, WhatIsWrongIsSaid) {
       {"GET", "/api/v1/alarms?cuont=1", "", 400, "invalid_argument", "count"},
       {"GET", "/api/v1/alarms/none/thumbnail.jpg", "", 404, "not_found", "none"},
       {"GET", "/api/v1/alarms/none/clip.mp4", "", 404, "not_found", "none"},
-      {"POST", "/api/v1/stream/add", R"({"camera_id":"x"})", 400, "invalid_argument", "value"},
   };
   for (const auto& wrong : cases) {
     const ClientAnswer answer = ask(wrong.method, wrong.path, wrong.body);
@@ -294,10 +294,44 @@ TEST_F(CameraRoutes, DeepStreamsFormsWork) {
   const auto info = object(ask("GET", "/api/v1/stream/get-stream-info")).at("stream-info");
   EXPECT_EQ(info.at("stream-count"), 2);
   EXPECT_EQ(info.at("stream-info").at(1).at("camera_id"), "door");
+  EXPECT_EQ(info.at("stream-info").at(1).at("camera_name"), "front");
+  EXPECT_EQ(info.at("stream-info").at(0).at("camera_name"), "line-1");
   EXPECT_EQ(ask("POST", "/api/v1/stream/add", add).status, 400);  // it is there
   const char* remove = R"({"value":{"camera_id":"door","change":"camera_remove"}})";
   EXPECT_EQ(ask("POST", "/api/v1/stream/remove", remove).status, 200);
   EXPECT_EQ(ask("POST", "/api/v1/stream/remove", remove).status, 404);
+}
+
+TEST_F(CameraRoutes, DeepStreamsErrorsHaveItsForm) {
+  const auto wrong = ask("POST", "/api/v1/stream/add", R"({"camera_id":"x"})");
+  EXPECT_EQ(wrong.status, 400);
+  EXPECT_EQ(object(wrong).at("status"), "HTTP/1.1 400 Bad Request");
+  EXPECT_NE(wrong.body.find("STREAM_ADD_FAIL, 'value'"), std::string::npos) << wrong.body;
+  const auto gone = ask("POST", "/api/v1/stream/remove",
+                        R"({"value":{"camera_id":"nobody","change":"camera_remove"}})");
+  EXPECT_EQ(object(gone).at("status"), "HTTP/1.1 404 Not Found");
+  EXPECT_NE(gone.body.find("STREAM_REMOVE_FAIL"), std::string::npos) << gone.body;
+}
+
+TEST_F(CameraRoutes, DeepStreamsClientsAskWhetherItIsReady) {
+  const auto answer = object(ask("GET", "/api/v1/health/get-dsready-state"));
+  EXPECT_EQ(answer.at("health-info").at("ds-ready"), "YES");
+  EXPECT_EQ(answer.at("reason"), "GET_DS_READINESS_INFO_SUCCESS");
+}
+
+TEST_F(CameraRoutes, DeepStreamsIdsMayHaveAnyLetters) {
+  const auto body = [](std::string_view id, std::string_view change) {
+    return fmt::format(R"({{"value":{{"camera_id":"{}","camera_url":"synthetic:pcb",)"
+                       R"("change":"{}"}}}})", id, change);
+  };
+  for (const char* id : {"cam 2", "cam/2", "\u76f8\u673a", ".hidden"}) {
+    EXPECT_EQ(ask("POST", "/api/v1/stream/add", body(id, "please add it")).status, 200) << id;
+    const auto info = object(ask("GET", "/api/v1/stream/get-stream-info")).at("stream-info");
+    EXPECT_EQ(info.at("stream-info").at(1).at("camera_id"), id);
+    EXPECT_EQ(ask("POST", "/api/v1/stream/remove", body(id, "remove_x")).status, 200) << id;
+  }
+  EXPECT_NE(camera_name_of("cam 2"), camera_name_of("cam/2"));
+  EXPECT_EQ(camera_name_of("cam-2"), "cam-2");
 }
 
 TEST_F(CameraRoutes, SiteAndConfigurationAreTold) {

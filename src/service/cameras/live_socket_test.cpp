@@ -91,7 +91,13 @@ TEST(DeepStream, ReadsItsForms) {
           "headers":{"source":"vst","created_at":"2021-06-01T14:34:13.417Z"}})", true);
   ASSERT_TRUE(added);
   EXPECT_EQ(added->id, "uniqueSensorID1");
+  EXPECT_EQ(added->name, "front_door");
   EXPECT_EQ(added->url, "rtsp://10.0.0.5/1");
+  for (const char* change : {"add", "camera_add_x", "camera_streaming"}) {
+    EXPECT_TRUE(read_stream_change(
+        R"({"event":{"camera_id":"a","camera_url":"x","change":")" + std::string(change) + "\"}}",
+        true)) << change;
+  }
   EXPECT_TRUE(read_stream_change(
       R"({"value":{"camera_id":"a","change":"camera_remove"}})", false));
 }

@@ -47,6 +47,8 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;  // compressed by the server where the client accepts it and it pays
+  // False: never compressed. Some clients' libraries accept codings that the clients do not undo.
+  bool compressible = true;
   std::vector<std::pair<std::string, std::string>> headers;  // beside those the server sets
   // Instead of `body`: sent as it comes, as fast as the client reads; one that takes less than
   // 4 KiB (or all there is) within stall_timeout is cut.

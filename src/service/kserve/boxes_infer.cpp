@@ -35,7 +35,7 @@ Result<void> decode_text(InputTensor& input) {
     Base64Decoder decoder;
     const std::string_view text(reinterpret_cast<const char*>(element.data()), element.size());
     auto read = decoder.feed(text, bytes);
-    if (read) read = decoder.finish();
+    if (read) read = decoder.finish(bytes);
     if (!read) {
       return invalid(fmt::format("input image: element {}: in JSON a picture file is base64: {}",
                                  ends.size(), read.error().message));

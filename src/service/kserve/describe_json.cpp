@@ -20,19 +20,62 @@ json::array tensors(const std::vector<TensorFacts>& all) {
   return list;
 }
 
+// With the fields that have their default values, as Triton's: clients read them without asking
+// whether they are there.
 template <typename Tensors>
 json::array config_tensors(const Tensors& all) {
   json::array list;
   for (const auto& one : all) {
     json::object tensor{{"name", one.name()},
-                        {"data_type", inference::DataType_Name(one.data_type())},
-                        {"dims", json::array(one.dims().begin(), one.dims().end())}};
+                        {"data_type", inference::DataType_Name(one.data_type())}};
     if constexpr (requires { one.format(); }) {
       tensor["format"] = inference::ModelInput::Format_Name(one.format());
     }
+    tensor["dims"] = json::array(one.dims().begin(), one.dims().end());
+    if constexpr (requires { one.label_filename(); }) {
+      tensor["label_filename"] = one.label_filename();
+    }
+    tensor["is_shape_tensor"] = one.is_shape_tensor();
+    if constexpr (requires { one.optional(); }) {
+      tensor["allow_ragged_batch"] = one.allow_ragged_batch();
+      tensor["optional"] = one.optional();
+    }
+    tensor["is_non_linear_format_io"] = one.is_non_linear_format_io();
     list.push_back(std::move(tensor));
   }
   return list;
+}
+
+json::array config_instances(const inference::ModelConfig& config) {
+  json::array list;
+  for (const auto& group : config.instance_group()) {
+    list.push_back({{"name", group.name()},
+                    {"kind", inference::ModelInstanceGroup::Kind_Name(group.kind())},
+                    {"count", group.count()},
+                    {"gpus", json::array()},
+                    {"secondary_devices", json::array()},
+                    {"profile", json::array()},
+                    {"passive", false},
+                    {"host_policy", ""}});
+  }
+  return list;
+}
+
+json::object config_batching(const inference::ModelDynamicBatching& batching) {
+  return {{"preferred_batch_size", json::array()},
+          {"max_queue_delay_microseconds", batching.max_queue_delay_microseconds()},
+          {"preserve_ordering", batching.preserve_ordering()},
+          {"priority_levels", batching.priority_levels()},
+          {"default_priority_level", batching.default_priority_level()},
+          {"priority_queue_policy", json::object()}};
+}
+
+json::object config_optimization() {
+  return {{"priority", "PRIORITY_DEFAULT"},
+          {"input_pinned_memory", {{"enable", false}}},
+          {"output_pinned_memory", {{"enable", false}}},
+          {"gather_kernel_buffer_threshold", 0},
+          {"eager_batching", false}};
 }
 
 json::object totals(const EventTotals& events) {
@@ -86,12 +129,10 @@ std::string model_metadata_json(const Entry& entry) {
 std::string model_config_json(const Entry& entry) {
   inference::ModelConfig config;
   fill_config(entry, config);
-  const auto& batching = config.dynamic_batching();
   json::object parameters;
   for (const auto& [key, value] : config.parameters()) {
     parameters[key] = json::object{{"string_value", value.string_value()}};
   }
-  const auto& group = config.instance_group(0);
   return json::serialize(json::object{
       {"name", config.name()},
       {"platform", config.platform()},
@@ -100,14 +141,17 @@ std::string model_config_json(const Entry& entry) {
       {"max_batch_size", config.max_batch_size()},
       {"input", config_tensors(config.input())},
       {"output", config_tensors(config.output())},
-      {"instance_group",
-       json::array{{{"name", group.name()}, {"kind", "KIND_CPU"}, {"count", group.count()}}}},
-      {"dynamic_batching",
-       {{"max_queue_delay_microseconds", batching.max_queue_delay_microseconds()},
-        {"preserve_ordering", batching.preserve_ordering()},
-        {"priority_levels", batching.priority_levels()},
-        {"default_priority_level", batching.default_priority_level()}}},
-      {"parameters", std::move(parameters)}});
+      {"batch_input", json::array()},
+      {"batch_output", json::array()},
+      {"optimization", config_optimization()},
+      {"dynamic_batching", config_batching(config.dynamic_batching())},
+      {"instance_group", config_instances(config)},
+      {"default_model_filename", config.default_model_filename()},
+      {"cc_model_filenames", json::object()},
+      {"metric_tags", json::object()},
+      {"parameters", std::move(parameters)},
+      {"model_warmup", json::array()},
+      {"model_transaction_policy", {{"decoupled", false}}}});
 }
 
 std::string statistics_json(const std::vector<Entry>& entries) {

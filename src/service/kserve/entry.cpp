@@ -36,6 +36,9 @@ std::string python_text(std::string_view text) {
   return out + "'";
 }
 
+// What Ultralytics' exporter writes, of a network with one input size: 'dynamic' would tell its
+// client that any height and width may be sent, a 'batch' above 1 that every call has to be filled
+// up to it. Any number of pictures is taken all the same.
 std::string ultralytics_metadata(const Entry& entry) {
   const ModelDescription& model = entry.host->model();
   const bool end_to_end = model.head.encoding == BoxEncoding::kEndToEnd;
@@ -46,11 +49,10 @@ std::string ultralytics_metadata(const Entry& entry) {
   }
   return fmt::format(
       "{{'description': {}, 'author': '', 'date': '', 'version': '', 'license': '', 'docs': '', "
-      "'stride': {}, 'task': 'detect', 'batch': {}, 'imgsz': [{}, {}], 'names': {{{}}}, "
-      "'args': {{'batch': {}, 'dynamic': True, 'nms': False}}, 'channels': 3, 'end2end': {}}}",
+      "'stride': {}, 'task': 'detect', 'batch': 1, 'imgsz': [{}, {}], 'names': {{{}}}, "
+      "'args': {{'batch': 1, 'dynamic': False, 'nms': False}}, 'channels': 3, 'end2end': {}}}",
       python_text(fmt::format("{} ({})", model.name, model.family)), model.stride_max,
-      entry.host->detector_options().batch_max, model.input.size.height, model.input.size.width,
-      names, entry.host->detector_options().batch_max, end_to_end ? "True" : "False");
+      model.input.size.height, model.input.size.width, names, end_to_end ? "True" : "False");
 }
 
 inference::DataType config_type(WireType type) {

@@ -93,6 +93,14 @@ GrpcReactor* refuse_call(const grpc::Status& status, Duration delay,
   return refused.release();
 }
 
+Result<void> GrpcCall::check_size(std::size_t size) const {
+  if (size <= message_max) return {};
+  return Error{ErrorCode::kQueueFull,
+               fmt::format("a request of {} bytes; this method takes at most {}{}{}", size,
+                           message_max, message_option.empty() ? "" : ": raise ",
+                           message_option)};
+}
+
 UnaryReactor::UnaryReactor(GrpcCall call) : call_(std::move(call)) {}
 
 void UnaryReactor::begin() {
@@ -112,11 +120,9 @@ void UnaryReactor::OnReadDone(bool ok) {
   if (!end_read()) return;  // it has stalled
   if (!ok) return fail({grpc::StatusCode::INVALID_ARGUMENT, "there is no request in this call"});
   const std::size_t size = bytes_.Length();
-  if (size > call_.message_max) {
+  if (const Result<void> fits = call_.check_size(size); !fits) {
     bytes_.Clear();
-    return fail({grpc::StatusCode::RESOURCE_EXHAUSTED,
-                 fmt::format("a request of {} bytes; this method takes at most {}", size,
-                             call_.message_max)});
+    return fail({grpc::StatusCode::RESOURCE_EXHAUSTED, fits.error().message});
   }
   auto lease = call_.ticket->load().take(size);
   if (!lease) {

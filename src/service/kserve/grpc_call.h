@@ -95,6 +95,10 @@ struct GrpcCall {
   GrpcDoor& door;
   std::shared_ptr<GrpcTicket> ticket;
   std::size_t message_max;  // bytes; above: RESOURCE_EXHAUSTED
+  std::string_view message_option = {};  // what sets message_max; "": nothing
+
+  // Why a message of `size` bytes is not taken; OK where it is.
+  [[nodiscard]] Result<void> check_size(std::size_t size) const;
 };
 
 using GrpcReactor = grpc::ServerGenericBidiReactor;

@@ -45,6 +45,7 @@ Result<CallHandle> start(KserveService& service, const grpc::CallbackServerConte
   call->source_name = address_of_peer(peer);
   call->source = client_source(call->source_name);
   call->door = "grpc";
+  if (!service.options().timeout_override) call->timeout.reset();
   call->items_max = service.options().items_max;
   call->arrived = arrived;
   call->deadline = deadline_of(context);
@@ -180,6 +181,9 @@ class StreamInfer final : public GrpcReactor,
   };
 
   void launch(const std::shared_ptr<Slot>& slot) {
+    if (const Result<void> fits = call_.check_size(slot->bytes.Length()); !fits) {
+      return end(slot, fits.error());
+    }
     auto lease = call_.ticket->load().take(slot->bytes.Length());
     if (!lease) return end(slot, lease.error());
     slot->lease = std::move(*lease);

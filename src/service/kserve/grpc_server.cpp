@@ -65,6 +65,16 @@ int milliseconds_of(std::chrono::milliseconds time) {
   return static_cast<int>(std::min<std::int64_t>(time.count(), 0x7FFF'FFFF));
 }
 
+// gRPC refuses a larger message in words of its own, which name no option. So it takes some more
+// than we do, where the memory of all requests together has room for it, and we answer.
+int receive_max(const GrpcOptions& options) {
+  constexpr std::size_t kRoom = std::size_t{64} << 20;
+  const std::size_t more = std::min(std::max(4 * options.message_max, kRoom),
+                                    options.memory_max / 4 * 3);
+  return static_cast<int>(
+      std::min(std::max(options.message_max, more), std::size_t{0x7FFF'FFFF}));
+}
+
 class RunningServer final : public GrpcServer {
  public:
   RunningServer(const GrpcOptions& options, KserveService& service, std::unique_ptr<GrpcDoor> door)
@@ -90,8 +100,7 @@ class RunningServer final : public GrpcServer {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
-    builder.SetMaxReceiveMessageSize(static_cast<int>(
-        std::min(options_.message_max, std::size_t{0x7FFF'FFFF})));
+    builder.SetMaxReceiveMessageSize(receive_max(options_));
     builder.SetMaxSendMessageSize(-1);
     // gRPC's own buffers; with too little it takes no connections at all.
     constexpr std::size_t kBuffersMin = std::size_t{64} << 20;

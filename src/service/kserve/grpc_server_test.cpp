@@ -376,8 +376,16 @@ TEST_F(GrpcServerTest, AMessageOverTheLimitIsRefused) {
   options.message_max = 1000;
   start(options);
   ModelInferResponse response;
-  EXPECT_EQ(infer(raw_request(std::vector<float>(6000, 1)), response).error_code(),
-            grpc::StatusCode::RESOURCE_EXHAUSTED);
+  const std::vector<float> large(6000, 1);
+  const grpc::Status status = infer(raw_request(large), response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_NE(status.error_message().find("service.body_max_mib"), std::string::npos);
+  grpc::ClientContext context;
+  const auto stream = stub->ModelStreamInfer(&context);
+  ASSERT_TRUE(stream->Write(raw_request(large)));
+  ModelStreamInferResponse refused;
+  ASSERT_TRUE(stream->Read(&refused));
+  EXPECT_NE(refused.error_message().find("service.body_max_mib"), std::string::npos);
   EXPECT_TRUE(infer(raw_request({1, 2, 3, 4, 5, 6}), response).ok());
 }
 

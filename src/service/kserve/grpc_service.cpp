@@ -17,6 +17,7 @@ namespace {
 constexpr std::string_view kService = "/inference.GRPCInferenceService/";
 constexpr std::string_view kHealth = "/grpc.health.v1.Health/";
 constexpr std::size_t kOpenMessage = std::size_t{1} << 10;   // health
+constexpr std::string_view kMessageOption = "service.body_max_mib";
 constexpr std::size_t kSmallMessage = std::size_t{4} << 20;  // names, settings, a configuration
 
 grpc::Status as_status(const Result<void>& result) {
@@ -89,11 +90,15 @@ GrpcService::GrpcService(const GrpcOptions& options, KserveService& service, Ope
   add_settings();
   add_shared_memory();
   methods_.emplace(std::string(kService) + "ModelInfer",
-                   Method{.message_max = options.message_max, .start = [this](GrpcCall call) {
+                   Method{.message_max = options.message_max,
+                          .message_option = kMessageOption,
+                          .start = [this](GrpcCall call) {
                             return start_unary_infer(service_, std::move(call));
                           }});
   methods_.emplace(std::string(kService) + "ModelStreamInfer",
-                   Method{.message_max = options.message_max, .start = [this](GrpcCall call) {
+                   Method{.message_max = options.message_max,
+                          .message_option = kMessageOption,
+                          .start = [this](GrpcCall call) {
                             return start_stream_infer(service_, std::move(call), streams_,
                                                       options_.stream_window);
                           }});
@@ -143,7 +148,8 @@ grpc::ServerGenericBidiReactor* GrpcService::CreateReactor(
   return found->second.start({.context = *context,
                               .door = door_,
                               .ticket = std::move(ticket),
-                              .message_max = found->second.message_max});
+                              .message_max = found->second.message_max,
+                              .message_option = found->second.message_option});
 }
 
 void GrpcService::add_health() {

@@ -28,6 +28,7 @@ class GrpcService final : public grpc::CallbackGenericService {
   struct Method {
     Access access = Access::kKey;
     std::size_t message_max = 0;
+    std::string_view message_option = {};  // what sets it
     std::function<GrpcReactor*(GrpcCall)> start;
   };
 

@@ -28,8 +28,11 @@ using Exchange = std::shared_ptr<HttpExchange>;
 constexpr std::size_t kJsonInline = std::size_t{8} << 10;
 constexpr std::size_t kBodyInline = std::size_t{1} << 20;
 
+// Not of inference. tritonclient.http.aio takes such documents as they come, and says that it
+// accepts gzip.
 HttpResponse json_response(std::string body) {
   HttpResponse response;
+  response.compressible = false;
   response.body = std::move(body);
   return response;
 }
@@ -85,6 +88,7 @@ void start(KserveService& service, const Exchange& exchange) {
   call->source = client_source(request.client);
   call->source_name = request.client;
   call->door = "http";
+  if (!service.options().timeout_override) call->timeout.reset();
   call->items_max = service.options().items_max;
   call->arrived = request.first_byte;
   const std::shared_ptr<ModelHost> host = entry->host;

@@ -289,10 +289,44 @@ TEST_F(HttpRoutesTest, TheLogsLevelIsReadAndChanged) {
                                                               "log_info":true})");
   EXPECT_EQ(now.at("log_verbose_level"), json::value(1));
   EXPECT_TRUE(log_enabled(LogLevel::kDebug));
-  EXPECT_EQ(ask("POST", "/v2/logging", R"({"log_error":false})").status, 400);
   EXPECT_EQ(ask("POST", "/v2/logging", R"({"log_file":"/etc/passwd"})").status, 400);
   EXPECT_EQ(ask("POST", "/v2/logging", R"({"log_colour":true})").status, 400);
   set_log_level(LogLevel::kWarn);
+}
+
+TEST_F(HttpRoutesTest, EveryLevelOfTheLogCanBeSwitchedAlone) {
+  const json::value now =
+      document("POST", "/v2/logging", R"({"log_info":false,"log_warning":false,"log_error":true,
+                                          "log_verbose_level":1,"log_format":"ISO8601"})");
+  EXPECT_EQ(now.at("log_info"), json::value(false));
+  EXPECT_EQ(now.at("log_verbose_level"), json::value(1));
+  EXPECT_EQ(now.at("log_format"), json::value("ISO8601"));
+  EXPECT_TRUE(log_enabled(LogLevel::kDebug));
+  EXPECT_FALSE(log_enabled(LogLevel::kTrace));
+  EXPECT_FALSE(log_enabled(LogLevel::kInfo));
+  EXPECT_FALSE(log_enabled(LogLevel::kWarn));
+  EXPECT_TRUE(log_enabled(LogLevel::kError));
+  EXPECT_EQ(document("POST", "/v2/logging", R"({"log_error":false,"log_verbose_level":7})")
+                .at("log_verbose_level"),
+            json::value(7));
+  EXPECT_FALSE(log_enabled(LogLevel::kError));
+  EXPECT_TRUE(log_enabled(LogLevel::kTrace));
+  EXPECT_EQ(ask("POST", "/v2/logging", R"({"log_format":"xml"})").status, 400);
+  (void)document("POST", "/v2/logging", R"({"log_format":"default","log_verbose_level":0})");
+  set_log_level(LogLevel::kWarn);
+  EXPECT_EQ(document("GET", "/v2/logging").at("log_info"), json::value(false));
+}
+
+TEST_F(HttpRoutesTest, ConfigurationsNameFieldsThatHaveTheirDefaults) {
+  const json::value config = document("GET", "/v2/models/net/config");
+  const json::value& input = config.at("input").at(0);
+  for (const char* field : {"optional", "is_shape_tensor", "allow_ragged_batch"}) {
+    EXPECT_EQ(input.at(field), json::value(false)) << field;
+  }
+  EXPECT_EQ(config.at("output").at(0).at("label_filename"), json::value(""));
+  EXPECT_EQ(config.at("dynamic_batching").at("preferred_batch_size"), json::array());
+  EXPECT_EQ(config.at("instance_group").at(0).at("gpus"), json::array());
+  EXPECT_EQ(config.at("metric_tags"), json::object());
 }
 
 TEST_F(HttpRoutesTest, ClientsMayBeKeptFromLoading) {
@@ -304,7 +338,7 @@ TEST_F(HttpRoutesTest, ClientsMayBeKeptFromLoading) {
   EXPECT_EQ(ask("POST", "/v2/repository/models/net/unload").status, 403);
   EXPECT_EQ(ask("GET", "/v2/trace/setting").status, 501);
   EXPECT_EQ(ask("GET", "/v2/logging").status, 501);
-  EXPECT_EQ(document("GET", "/v2").at("extensions").as_array().size(), 5U);
+  EXPECT_EQ(document("GET", "/v2").at("extensions").as_array().size(), 6U);
   EXPECT_TRUE(models.asked().empty());
 }
 

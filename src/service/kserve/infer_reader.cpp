@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "service/kserve/json_data.h"
+#include "service/kserve/json_literals.h"
 
 namespace shoal {
 namespace {
@@ -61,6 +62,8 @@ class Handler {
 
   Document document;
   std::string failure;
+  // The null that comes next stands for this number, which JSON has no word for.
+  std::optional<double> literal;
 
   bool on_document_begin(error_code&) { return true; }
   bool on_document_end(error_code&) { return true; }
@@ -203,6 +206,7 @@ class Handler {
     return number(value, ec);
   }
   bool on_null(error_code& ec) {
+    if (literal) return on_literal(*std::exchange(literal, std::nullopt), ec);
     if (where() == Where::kData) return fail(ec, "data: null is no value");
     if (where() == Where::kShape) return fail(ec, "shape: expected integers");
     // Of a key it means what leaving the key out means.
@@ -275,6 +279,12 @@ class Handler {
     if (++values_ <= kJsonValuesMax) return true;
     return fail(ec, fmt::format("data: more than {} values; send binary data", kJsonValuesMax));
   }
+  bool on_literal(double value, error_code& ec) {
+    if (where() == Where::kParameters) return set_parameter(value, ec);
+    if (where() != Where::kData) return misplaced("a number", ec);
+    input().data.add_not_finite(value);
+    return count_value(ec);
+  }
   template <typename T>
   bool number(T value, error_code& ec) {
     if (where() != Where::kData) return misplaced("a number", ec);
@@ -307,8 +317,19 @@ Result<Document> read_document(std::string_view json) {
   options.max_depth = 32;
   boost::json::basic_parser<Handler> parser(options);
   boost::json::error_code ec;
-  const std::size_t read = parser.write_some(false, json.data(), json.size(), ec);
   Handler& handler = parser.handler();
+  std::size_t read = 0;
+  JsonLiterals literals(json);
+  for (auto literal = literals.next(); literal && !ec; literal = literals.next()) {
+    read += parser.write_some(true, json.data() + read, literal->position - read, ec);
+    if (ec || parser.done()) break;
+    handler.literal = literal->value;
+    parser.write_some(true, "null", 4, ec);
+    if (!ec) read += literal->length;
+  }
+  if (!ec && !parser.done()) {
+    read += parser.write_some(false, json.data() + read, json.size() - read, ec);
+  }
   if (!handler.failure.empty()) return invalid(std::move(handler.failure));
   if (ec) return invalid(fmt::format("JSON: {} at byte {}", ec.message(), read));
   for (std::size_t i = read; i < json.size(); ++i) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -58,6 +59,45 @@ TEST(InferReaderTest, ReadsEveryDatatypeThatJsonHasAFormFor) {
   EXPECT_EQ(read_values<float>("FP32", "[2,2]", "[[1,2.5],[-3e2,0]]"),
             (std::vector<float>{1, 2.5F, -300, 0}));
   EXPECT_EQ(read_values<double>("FP64", "[1]", "[0.1]"), (std::vector<double>{0.1}));
+}
+
+TEST(InferReaderTest, ReadsNumbersThatAreNotFiniteAsTritonHasThem) {
+  const auto read = [](std::string_view type) {
+    return read_infer_body(
+        one_input(type, "[6]", "[NaN, Infinity ,-Infinity,Inf,-Inf,1e-1]"), {});
+  };
+  const auto call = read("FP32");
+  ASSERT_TRUE(call) << call.error().message;
+  const auto values = values_of<float>(call->inputs[0]);
+  const float inf = std::numeric_limits<float>::infinity();
+  EXPECT_TRUE(std::isnan(values.at(0)));
+  EXPECT_EQ(std::vector<float>(values.begin() + 1, values.end()),
+            (std::vector<float>{inf, -inf, inf, -inf, 0.1F}));
+  EXPECT_TRUE(read("FP64"));
+  EXPECT_TRUE(has(refused(one_input("INT32", "[1]", "[NaN]")), "no INT32"));
+  EXPECT_TRUE(has(refused(one_input("BOOL", "[1]", "[Infinity]")), "no BOOL"));
+  EXPECT_TRUE(has(refused(one_input("BYTES", "[1]", "[NaN]")), "text"));
+  EXPECT_TRUE(has(refused(one_input("UINT8", "[NaN]", "[1]")), "integers"));
+}
+
+TEST(InferReaderTest, WordsForNumbersAreNoneWithinTextsAndNamesOrBesideLetters) {
+  const auto call = read_infer_body(
+      R"({"id":"NaN\"Infinity\\","parameters":{"NaN":1,"x":NaN,"y":[-Infinity]},"NaN":NaN,
+          "inputs":[{"name":"x","datatype":"BYTES","shape":[2],"data":["NaN","\\"]}]})",
+      {});
+  ASSERT_TRUE(call) << call.error().message;
+  EXPECT_EQ(call->id, "NaN\"Infinity\\");
+  EXPECT_EQ(call->inputs[0].elements.size(), 2U);
+  for (const std::string_view bad : {"NaNx", "xNaN", "1NaN", "--NaN", "Nan", "+Infinity", "NaNNaN",
+                                     "-", "Infinit", "nuNaN", "1e-Infinity"}) {
+    EXPECT_TRUE(has(refused(one_input("FP32", "[1]", "[" + std::string(bad) + "]")), "JSON"))
+        << bad;
+  }
+  EXPECT_TRUE(has(refused("NaN"), "expected an object"));
+  EXPECT_TRUE(has(refused("{} NaN"), "behind"));
+  EXPECT_TRUE(has(refused("{}NaN"), "behind"));
+  EXPECT_TRUE(has(refused(R"({"x":NaN)"), "JSON"));
+  EXPECT_TRUE(has(refused(R"({"confidence":NaN,"inputs":NaN})"), "inputs cannot be a number"));
 }
 
 TEST(InferReaderTest, ReadsTextElementsAndSaysThatTheyWereText) {

@@ -11,6 +11,7 @@
 
 #include "service/kserve/fake_models_for_test.h"
 #include "service/kserve/infer_reader.h"
+#include "service/kserve/infer_writer.h"
 
 namespace shoal {
 namespace {
@@ -285,6 +286,16 @@ TEST_F(InferTest, ClassificationPutsWhatIsNoNumberLast) {
   tensor.bytes = floats({std::numeric_limits<float>::quiet_NaN(), -1, 2});
   ASSERT_TRUE(classify(tensor, 2, {"a", "b", "c"}));
   EXPECT_EQ(texts_of(tensor), (std::vector<std::string>{"2.000000:2:c", "-1.000000:1:b"}));
+}
+
+TEST_F(InferTest, NumbersThatAreNotFiniteAreWrittenAsTritonHasThem) {
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  InferAnswer answer;
+  OutputTensor& tensor = answer.outputs.emplace_back();
+  tensor.shape = {1, 4};
+  tensor.bytes = floats({std::numeric_limits<float>::quiet_NaN(), kInf, -kInf, 0.5F});
+  const std::string body = write_infer_answer(answer).body;
+  EXPECT_NE(body.find("[NaN,Infinity,-Infinity,0.5]"), std::string::npos) << body;
 }
 
 TEST_F(InferTest, PriorityAndTimeoutReachTheHost) {

@@ -17,7 +17,9 @@ namespace {
 template <typename T>
 void append_value(fmt::memory_buffer& out, T value) {
   if constexpr (std::floating_point<T>) {
-    if (!std::isfinite(value)) return append_text(out, "null");
+    // As Triton writes them: JSON has no word for these, and null would be another value.
+    if (std::isnan(value)) return append_text(out, "NaN");
+    if (std::isinf(value)) return append_text(out, value > 0 ? "Infinity" : "-Infinity");
   }
   fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}"), value);
 }

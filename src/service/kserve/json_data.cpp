@@ -14,13 +14,17 @@ namespace shoal {
 
 void JsonData::add(double value) { add(Kind::kReal, std::bit_cast<std::uint64_t>(value)); }
 
+void JsonData::add_not_finite(double value) {
+  add(Kind::kNotFinite, std::bit_cast<std::uint64_t>(value));
+}
+
 template <typename T>
 bool JsonData::convert(std::size_t index, T& value) const {
   const std::uint64_t bits = values_[index];
   const double real = std::bit_cast<double>(bits);
   const auto number = static_cast<std::int64_t>(bits);
   if constexpr (std::same_as<T, bool>) {
-    if (kinds_[index] == Kind::kReal || bits > 1) return false;
+    if (kinds_[index] == Kind::kReal || kinds_[index] == Kind::kNotFinite || bits > 1) return false;
     value = bits == 1;
     return true;
   } else if constexpr (std::floating_point<T>) {
@@ -28,6 +32,7 @@ bool JsonData::convert(std::size_t index, T& value) const {
       case Kind::kReal: value = static_cast<T>(real); break;
       case Kind::kInt: value = static_cast<T>(number); break;
       case Kind::kUint: value = static_cast<T>(bits); break;
+      case Kind::kNotFinite: value = static_cast<T>(real); return true;
       case Kind::kBool: return false;
     }
     return std::isfinite(value);
@@ -40,6 +45,7 @@ bool JsonData::convert(std::size_t index, T& value) const {
         if (std::abs(real) > 9007199254740992.0 || real != std::trunc(real)) return false;
         value = static_cast<T>(static_cast<std::int64_t>(real));
         return std::in_range<T>(static_cast<std::int64_t>(real));
+      case Kind::kNotFinite:
       case Kind::kBool: return false;
     }
     return false;

@@ -19,6 +19,9 @@ class JsonData {
   void add(std::uint64_t value) { add(Kind::kUint, value); }
   void add(double value);
   void add(bool value) { add(Kind::kBool, value ? 1 : 0); }
+  // NaN and the infinities, where they were written as such: a number that is too large for its
+  // datatype is none of these, but an error.
+  void add_not_finite(double value);
   // Text comes in pieces; end_text() closes an element.
   void add_text(std::string_view piece) { text_.append(piece); }
   void end_text() { ends_.push_back(text_.size()); }
@@ -34,7 +37,7 @@ class JsonData {
   [[nodiscard]] Result<void> pack(InputTensor& tensor);
 
  private:
-  enum class Kind : std::uint8_t { kInt, kUint, kReal, kBool };
+  enum class Kind : std::uint8_t { kInt, kUint, kReal, kNotFinite, kBool };
   void add(Kind kind, std::uint64_t bits) {
     values_.push_back(bits);
     kinds_.push_back(kind);

@@ -1,29 +1,39 @@
-// Extensions, and the log's level as the protocol's four switches.
+// Extensions, and the log's levels as the protocol's switches.
 #include "service/kserve/kserve_service.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
 #include <utility>
 
-#include "core/log.h"
+#include "core/log_switch.h"
 
 namespace shoal {
 namespace {
+
+// What a client asked for last and the log has no difference for: a verbosity above 2, and the
+// form of the time, which is ISO 8601 whatever it is called.
+std::atomic<std::int64_t> verbose_asked{0};
+std::atomic<bool> iso8601_asked{false};
 
 struct LogSwitches {
   bool info = false;
   bool warning = false;
   bool error = false;
+  bool iso8601 = false;
   std::int64_t verbose = 0;
 };
 
 LogSwitches log_switches() {
+  const std::int64_t verbose = log_enabled(LogLevel::kTrace)   ? 2
+                               : log_enabled(LogLevel::kDebug) ? 1
+                                                               : 0;
   return {.info = log_enabled(LogLevel::kInfo),
           .warning = log_enabled(LogLevel::kWarn),
           .error = log_enabled(LogLevel::kError),
-          .verbose = log_enabled(LogLevel::kTrace)   ? 2
-                     : log_enabled(LogLevel::kDebug) ? 1
-                                                     : 0};
+          .iso8601 = iso8601_asked,
+          .verbose = verbose < 2 ? verbose : std::max<std::int64_t>(verbose, verbose_asked)};
 }
 
 LogSettings log_settings() {
@@ -33,7 +43,7 @@ LogSettings log_settings() {
           {"log_warning", now.warning},
           {"log_error", now.error},
           {"log_verbose_level", now.verbose},
-          {"log_format", std::string("default")}};
+          {"log_format", std::string(now.iso8601 ? "ISO8601" : "default")}};
 }
 
 Error refused(std::string message) {
@@ -53,9 +63,15 @@ Result<void> take_switch(LogSwitches& next, const std::string& name, const LogVa
     const auto* level = std::get_if<std::int64_t>(&value);
     if (level == nullptr || *level < 0) return refused(name + ": expected a number from 0");
     next.verbose = *level;
-  } else if (name == "log_file" || name == "log_format") {
+  } else if (name == "log_format") {
     const auto* text = std::get_if<std::string>(&value);
-    if (text == nullptr || *text != (name == "log_file" ? "" : "default")) {
+    if (text == nullptr || (*text != "default" && *text != "ISO8601")) {
+      return refused(name + ": expected default or ISO8601");
+    }
+    next.iso8601 = *text == "ISO8601";
+  } else if (name == "log_file") {
+    const auto* text = std::get_if<std::string>(&value);
+    if (text == nullptr || !text->empty()) {
       return refused(name + ": cannot be changed while the service runs");
     }
   } else {
@@ -64,20 +80,17 @@ Result<void> take_switch(LogSwitches& next, const std::string& name, const LogVa
   return {};
 }
 
+// Any of the switches without the others, as Triton has them.
 Result<LogSettings> change_log(const LogSettings& changes) {
   LogSwitches next = log_switches();
   for (const auto& [name, value] : changes) SHOAL_TRY(take_switch(next, name, value));
-  if ((next.verbose > 0 && !next.info) || (next.info && !next.warning) ||
-      (next.warning && !next.error)) {
-    return refused("the log has one threshold: what is less severe cannot be on while what is more "
-                   "severe is off (verbose < info < warning < error)");
-  }
-  set_log_level(next.verbose > 1    ? LogLevel::kTrace
-                : next.verbose == 1 ? LogLevel::kDebug
-                : next.info         ? LogLevel::kInfo
-                : next.warning      ? LogLevel::kWarn
-                : next.error        ? LogLevel::kError
-                                    : LogLevel::kOff);
+  set_log_enabled(LogLevel::kError, next.error);
+  set_log_enabled(LogLevel::kWarn, next.warning);
+  set_log_enabled(LogLevel::kInfo, next.info);
+  set_log_enabled(LogLevel::kDebug, next.verbose > 0);
+  set_log_enabled(LogLevel::kTrace, next.verbose > 1);
+  verbose_asked = next.verbose;
+  iso8601_asked = next.iso8601;
   return log_settings();
 }
 
@@ -92,7 +105,7 @@ KserveService::KserveService(KserveOptions options)
 
 std::vector<std::string> KserveService::extensions() const {
   std::vector<std::string> names{"binary_tensor_data", "parameters", "schedule_policy",
-                                 "statistics", "classification"};
+                                 "statistics", "classification", "model_configuration"};
   if (options_.model_control) names.emplace_back("model_repository");
   if (options_.trace.get && options_.trace.set) names.emplace_back("trace");
   if (options_.log.get && options_.log.set) names.emplace_back("logging");

@@ -36,8 +36,7 @@ struct LogHooks {
   std::function<Result<LogSettings>(const LogSettings& changes)> set;
 };
 
-// The program's log (core/log.h). Its level is one threshold, so warnings cannot be off while
-// infos are on: such a change is refused, as is another file or format.
+// The program's log (core/log.h): each switch for itself. Another file is refused.
 [[nodiscard]] LogHooks log_hooks();
 
 struct KserveOptions {
@@ -46,6 +45,9 @@ struct KserveOptions {
   bool model_control = true;
   TraceHooks trace;  // empty: the service has no trace
   LogHooks log;      // empty: the settings cannot be seen
+  // The parameter `timeout` of a request is its deadline; else it is read and ignored, as in Triton
+  // where a model does not allow it.
+  bool timeout_override = false;
   std::size_t items_max = 4096;  // pictures or batch positions of one call
   int threads = 2;               // that read large requests and write answers
 };

@@ -88,7 +88,8 @@ void note_unhonoured(ReadConfig& read) {
        "dynamic_batching.priority_levels (there are 4)");
   note(batching.default_priority_level() > 0 && batching.default_priority_level() != 3,
        "dynamic_batching.default_priority_level (it is 3)");
-  note(batching.has_default_queue_policy(), "dynamic_batching.default_queue_policy");
+  note(batching.has_default_queue_policy(),
+       "dynamic_batching.default_queue_policy (service.allow_timeout_override is for all models)");
   note(!batching.priority_queue_policy().empty(), "dynamic_batching.priority_queue_policy");
   for (const auto& group : config.instance_group()) {
     note(group.kind() == inference::ModelInstanceGroup::KIND_GPU, "instance_group of KIND_GPU");

@@ -1,8 +1,9 @@
-// Whole groups by a table; what a piece begins or ends with, a character at a time.
+// Whole groups by a table; what a piece begins or ends with and line breaks, a character at a time.
 #include "service/rest/base64.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 namespace shoal {
@@ -18,6 +19,8 @@ constexpr std::array<std::uint32_t, 256> make_values() {
   for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
     values[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::uint32_t>(i);
   }
+  values['-'] = values['+'];  // the alphabet for URLs, RFC 4648 section 5
+  values['_'] = values['/'];
   return values;
 }
 
@@ -43,11 +46,12 @@ Result<void> Base64Decoder::feed(std::string_view text, std::vector<std::uint8_t
       text.remove_prefix(1);
       continue;
     }
-    const std::size_t start = bytes.size();
-    bytes.resize(start + text.size() / 4 * 3);
-    std::uint8_t* out = bytes.data() + start;
+    // By way of a block: however the lines are cut, what is done is in proportion to the text.
+    std::array<std::uint8_t, 3072> block;
+    std::uint8_t* out = block.data();
+    const std::size_t most = std::min(text.size(), block.size() / 3 * 4);
     std::size_t at = 0;
-    for (; at + 4 <= text.size(); at += 4) {
+    for (; at + 4 <= most; at += 4) {
       const std::uint32_t group = value_of(text[at]) << 18 | value_of(text[at + 1]) << 12 |
                                   value_of(text[at + 2]) << 6 | value_of(text[at + 3]);
       const std::uint32_t bad = (value_of(text[at]) | value_of(text[at + 1]) |
@@ -57,19 +61,25 @@ Result<void> Base64Decoder::feed(std::string_view text, std::vector<std::uint8_t
       *out++ = static_cast<std::uint8_t>(group >> 8);
       *out++ = static_cast<std::uint8_t>(group);
     }
-    bytes.resize(static_cast<std::size_t>(out - bytes.data()));
+    bytes.insert(bytes.end(), block.data(), out);
     position_ += at;
     text.remove_prefix(at);
-    // The group that the table does not know is looked at a character at a time: the next round
-    // would meet it again.
-    for (int i = 0; i < 4 && !text.empty(); ++i, text.remove_prefix(1)) {
-      SHOAL_TRY(take(text.front(), bytes));
+    if (at + 4 <= most) {
+      // The group that the table does not know is looked at a character at a time: the next round
+      // would meet it again.
+      for (int i = 0; i < 4 && !text.empty(); ++i, text.remove_prefix(1)) {
+        SHOAL_TRY(take(text.front(), bytes));
+      }
     }
   }
   return {};
 }
 
 Result<void> Base64Decoder::take(char c, std::vector<std::uint8_t>& bytes) {
+  if (c == '\n' || c == '\r' || c == '\t') {
+    ++position_;
+    return {};
+  }
   if (c == '=') {
     if (filled_ < 2) return corrupt("padding where no group can end", position_);
     ++padding_;
@@ -81,6 +91,11 @@ Result<void> Base64Decoder::take(char c, std::vector<std::uint8_t>& bytes) {
   }
   ++position_;
   if (++filled_ < 4) return {};
+  return end_group(bytes);
+}
+
+// Four characters, padding among them, in bytes.
+Result<void> Base64Decoder::end_group(std::vector<std::uint8_t>& bytes) {
   group_ <<= 6 * padding_;
   const std::uint32_t unused = padding_ == 0 ? 0 : padding_ == 1 ? 0xFF : 0xFFFF;
   if ((group_ & unused) != 0) return corrupt("bits behind the last byte", position_ - 1);
@@ -92,9 +107,13 @@ Result<void> Base64Decoder::take(char c, std::vector<std::uint8_t>& bytes) {
   return {};
 }
 
-Result<void> Base64Decoder::finish() const {
+Result<void> Base64Decoder::finish(std::vector<std::uint8_t>& bytes) {
   if (filled_ == 0) return {};
-  return corrupt("the text ends within a group of four", position_);
+  if (filled_ == 1 || padding_ > 0) {
+    return corrupt("the text ends within a group of four", position_);
+  }
+  padding_ = 4 - filled_;
+  return end_group(bytes);
 }
 
 }  // namespace shoal

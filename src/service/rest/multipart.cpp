@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "service/rest/extended_value.h"
+
 namespace shoal {
 namespace {
 
@@ -85,14 +87,19 @@ Result<void> read_disposition(std::string_view value, FormPart& part, bool& name
   std::string_view rest = value.substr(type_end);
   std::string key;
   std::string text;
+  ExtendedValue extended("filename");
   while (next_parameter(rest, key, text)) {
     if (key == "name") {
       part.name = text;
       named = true;
     } else if (key == "filename") {
       part.filename = text;
+    } else {
+      extended.take(key, text);
     }
   }
+  // What can say every letter goes before what clients write for those who cannot read it.
+  if (auto whole = extended.text()) part.filename = std::move(whole);
   if (!trimmed(rest).empty()) return invalid("a part's Content-Disposition cannot be read");
   return {};
 }

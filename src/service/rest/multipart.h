@@ -14,7 +14,9 @@ namespace shoal {
 
 struct FormPart {
   std::string name;                     // of the field; "" is a name, too
-  std::optional<std::string> filename;  // as the client gave it: never a path to open
+  // As the client gave it: never a path to open. In UTF-8 where it came as filename*; what of
+  // another character set cannot be read is a '?'.
+  std::optional<std::string> filename;
   std::string content_type;             // in lower case, without parameters; "" where none is given
   std::string_view body;                // within the whole body
 };

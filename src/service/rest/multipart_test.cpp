@@ -51,6 +51,33 @@ TEST(MultipartTest, ReadsFieldsAndFilesInOrder) {
   EXPECT_EQ((*parts)[1].body, "bytes");
 }
 
+TEST(MultipartTest, AFileMayHaveAnExtendedNameAlone) {
+  const std::pair<const char*, const char*> names[] = {
+      {"filename*=UTF-8''%E8%9E%BA.png", "\u87ba.png"},
+      {"FileName*=utf-8'zh-CN'%e8%9e%ba", "\u87ba"},
+      {"filename*=\"UTF-8''%E8%9E%BA\"", "\u87ba"},
+      {"filename=\"_.png\"; filename*=UTF-8''%C3%A4.png", "\u00e4.png"},
+      {"filename*=UTF-8''%C3%A4.png; filename=_.png", "\u00e4.png"},
+      {"filename*=iso-8859-1''%E4%20b.png", "\u00e4 b.png"},
+      {"filename*=windows-1252''%80.png", "\u20ac.png"},
+      {"filename*=US-ASCII''100%25.png", "100%.png"},
+      {"filename*=UTF-8''%FF%C3%ED%A0%80.png", "?????.png"},
+      {"filename*=Shift_JIS''%82%A0.png", "??.png"},
+      {"filename*=plain.png", "plain.png"},
+      {"filename*=UTF-8''%4", "%4"},
+      {"filename*0=\"a b\"; filename*1=.png", "a b.png"},
+      {"filename*0*=UTF-8''%C3; filename*1*=%A4; filename*2=\".png\"", "\u00e4.png"},
+      {"filename*=", ""}};
+  for (const auto& [parameters, name] : names) {
+    const auto parts = parse_form(form("@|Content-Disposition: form-data; name=\"f\"; ") +
+                                      parameters + form("||bytes|@--|"),
+                                  kBoundary, {});
+    ASSERT_TRUE(parts) << parameters << parts.error().message;
+    ASSERT_TRUE((*parts)[0].filename) << parameters;
+    EXPECT_EQ(*(*parts)[0].filename, name) << parameters;
+  }
+}
+
 TEST(MultipartTest, PartsAreViewsOfTheBody) {
   const std::string body = form("@|Content-Disposition: form-data; name=a||12345|@--");
   const auto parts = parse_form(body, kBoundary, {});

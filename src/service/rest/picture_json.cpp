@@ -46,7 +46,7 @@ class PictureText {
       decode(head_, picture);
     }
     if (picture.error) return;
-    if (Result<void> ended = decoder_.finish(); !ended) {
+    if (Result<void> ended = decoder_.finish(picture.bytes); !ended) {
       fail_with(picture, std::move(ended).error());
     } else if (picture.bytes.empty()) {
       fail(picture, "an empty string; expected a picture in base64");

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "core/json_text.h"
@@ -68,7 +70,7 @@ class RestDoor : public std::enable_shared_from_this<RestDoor> {
   void read_detect(const Exchange& exchange);
   void read_deepstack_form(const Exchange& exchange);
   void start(const Exchange& exchange, DetectRequest request, std::string_view door,
-             DetectDone done, Refuse refuse);
+             DetectDone done, Refuse refuse, bool least_of_model = false);
   void draw(const std::shared_ptr<DetectJob>& job);
 
   static void refuse_plain(const Exchange& exchange, const Error& error, int retry_after_s) {
@@ -128,13 +130,18 @@ void RestDoor::read_deepstack_form(const Exchange& exchange) {
         [most = options_.deepstack.predictions_max](const std::shared_ptr<DetectJob>& job) {
           job->exchange->respond(deepstack_answer(*job, most));
         },
-        &RestDoor::refuse_deepstack);
+        &RestDoor::refuse_deepstack, true);
 }
 
+// `least_of_model`: who asks for less confidence than the model was loaded with gets what there is.
 void RestDoor::start(const Exchange& exchange, DetectRequest request, std::string_view door,
-                     DetectDone done, Refuse refuse) {
+                     DetectDone done, Refuse refuse, bool least_of_model) {
   auto host = options_.models.find(exchange->path_part("model"));
   if (!host) return refuse(exchange, host.error(), kRetryLoading);
+  std::optional<float>& confidence = request.options.confidence;
+  if (least_of_model && confidence) {
+    confidence = std::max(*confidence, (*host)->detector_options().confidence);
+  }
   auto job = std::make_shared<DetectJob>();
   job->exchange = exchange;
   job->host = *host;
