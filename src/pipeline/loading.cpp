@@ -7,6 +7,7 @@
 
 #include "models/builtin_models.h"
 #include "pipeline/memory_limits.h"
+#include "pipeline/timed_load.h"
 
 namespace shoal {
 namespace {
@@ -63,6 +64,7 @@ PostprocessOptions postprocess_options(const DetectorOptions& options) {
   post.iou = options.iou;
   post.max_det = options.max_det;
   post.agnostic = options.agnostic;
+  post.multi_label = options.multi_label;
   post.classes.assign(options.classes.begin(), options.classes.end());
   return post;
 }
@@ -90,7 +92,7 @@ Result<std::unique_ptr<LanePool>> load_lanes(const DetectorOptions& options,
     return out_of_range("queue_delay", std::to_string(options.queue_delay.count()) + " us",
                         "at least 0");
   }
-  auto loaded = SHOAL_TRY(load_engine(resolve_model(options.model), engine));
+  auto loaded = SHOAL_TRY(load_engine_in_time(resolve_model(options.model), engine));
   return LanePool::create(std::move(loaded),
                           {.postprocess = postprocess_options(options),
                            .queue_delay = options.queue_delay,
@@ -100,10 +102,11 @@ Result<std::unique_ptr<LanePool>> load_lanes(const DetectorOptions& options,
 }
 
 Result<std::unique_ptr<LanePool>> load_raw_lanes(const DetectorOptions& options,
-                                                 int queue_limit) {
+                                                 const LoadLimits& load, int queue_limit) {
   EngineOptions engine = SHOAL_TRY(engine_options(options));
   engine.raw = true;
-  auto loaded = SHOAL_TRY(load_engine(resolve_model(options.model), engine));
+  engine.load = load;
+  auto loaded = SHOAL_TRY(load_engine_in_time(resolve_model(options.model), engine));
   return LanePool::create(std::move(loaded),
                           {.postprocess = {},
                            .queue_delay = options.queue_delay,

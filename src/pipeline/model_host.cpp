@@ -335,7 +335,7 @@ Result<CallHandle> LoadedModel::infer(TensorCall call, CallDone done) {
 }
 
 void LoadedModel::load_raw() {
-  auto lanes = load_raw_lanes(detector_, options_.queue_limit);
+  auto lanes = load_raw_lanes(detector_, options_.load, options_.queue_limit);
   std::vector<WaitingCall> waiting;
   {
     const std::lock_guard lock(mutex_);
@@ -482,10 +482,10 @@ Result<std::shared_ptr<ModelHost>> ModelHost::load(std::string name,
   EngineOptions engine = SHOAL_TRY(engine_options(detector));
   engine.wide_lane = options.bypass_lane;
   engine.plan_cache = options.plan_cache;
+  engine.load = options.load;
   engine.execution = options.execution;
   const TimePoint begun = Clock::now();
-  // The lanes' queue has room for every request of the host.
-  DetectorOptions roomy = detector;
+  DetectorOptions roomy = detector;  // the lanes' queue has room for every request of the host
   roomy.requests_max = options.queue_limit;
   auto lanes = SHOAL_TRY(load_lanes(roomy, engine, options.limits, options.priority_ageing));
   auto host = std::make_shared<LoadedModel>(std::move(name), roomy, options, std::move(lanes));
