@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <span>
+#include <string_view>
 
 namespace shoal {
 
@@ -34,15 +36,26 @@ struct Box {
   friend bool operator==(const Box&, const Box&) = default;
 };
 
-// Where the picture lies in the network's input: in the middle (Ultralytics) or in the top left
-// corner with the padding right and below (YOLOX).
-enum class Placement : std::uint8_t { kCentred, kTopLeft };
+// Where the picture lies in the network's input: in the middle (Ultralytics), in the top left
+// corner with the padding right and below (YOLOX), or stretched over all of it, each axis by its
+// own ratio (PicoDet).
+enum class Placement : std::uint8_t { kCentred, kTopLeft, kStretched };
+
+// The name as sidecars and `inspect` have it.
+[[nodiscard]] constexpr std::string_view to_string(Placement placement) {
+  switch (placement) {
+    case Placement::kCentred: return "centred";
+    case Placement::kTopLeft: return "top_left";
+    case Placement::kStretched: return "stretched";
+  }
+  return "centred";
+}
 
 // The geometry of one letterbox. Plain data, valid for the process's life.
 //
-// The picture is scaled by one ratio, rounded to whole pixels (`content`), and padded. Because
-// of that rounding each axis has its own exact scale, content / source; the way back uses it, so
-// that no box moves.
+// The picture is scaled by one ratio, rounded to whole pixels (`content`), and padded; stretched,
+// it is the whole network. Because of that rounding, or the stretching, each axis has its own
+// exact scale, content / source; the way back uses it, so that no box moves.
 struct Letterbox {
   Size source;   // the upright picture
   Size network;  // the bucket
@@ -50,9 +63,12 @@ struct Letterbox {
   int left = 0;  // first column of the content
   int top = 0;   // first row of the content
 
-  // Ratio and rounding as in Ultralytics' LetterBox (`round(dh - 0.1)`), or top left.
+  // Ratio and rounding as in Ultralytics' LetterBox (`round(dh - 0.1)`), or top left, or the whole.
   // REQUIRES: all sides > 0.
   [[nodiscard]] static Letterbox fit(Size source, Size network, Placement placement) {
+    if (placement == Placement::kStretched) {
+      return {.source = source, .network = network, .content = network};
+    }
     const double ratio = std::min(static_cast<double>(network.width) / source.width,
                                   static_cast<double>(network.height) / source.height);
     const auto scaled = [ratio](int side, int limit) {
@@ -92,16 +108,26 @@ struct Letterbox {
   }
 };
 
-// The index of the bucket that pads a picture of this size least; the first of equals.
+// The index of the bucket that pads a picture of this size least or, where pictures are stretched,
+// changes its proportions least; the first of equals.
 // REQUIRES: at least one bucket; all sides > 0.
-[[nodiscard]] inline std::size_t choose_bucket(Size source, std::span<const Size> buckets) {
+[[nodiscard]] inline std::size_t choose_bucket(Size source, std::span<const Size> buckets,
+                                               Placement placement) {
+  const auto cost = [&](Size bucket) {
+    if (placement != Placement::kStretched) {
+      return Letterbox::fit(source, bucket, placement).padding();
+    }
+    const double x_scale = static_cast<double>(bucket.width) / source.width;
+    const double y_scale = static_cast<double>(bucket.height) / source.height;
+    return std::abs(std::log(x_scale / y_scale));
+  };
   std::size_t best = 0;
-  double best_padding = 2.0;
+  double least = std::numeric_limits<double>::infinity();
   for (std::size_t i = 0; i < buckets.size(); ++i) {
-    const double padding = Letterbox::fit(source, buckets[i], Placement::kCentred).padding();
-    if (padding < best_padding - 1e-9) {
+    const double here = cost(buckets[i]);
+    if (here < least - 1e-9) {
       best = i;
-      best_padding = padding;
+      least = here;
     }
   }
   return best;

@@ -53,6 +53,9 @@ struct DetectorOptions {
   float iou = 0.7F;          // a box that overlaps a better one of its class by more is removed
   int max_det = 300;         // most detections of a picture; more sets Detections::truncated
   bool agnostic = false;     // suppress across classes too
+  // Every class of a place that is above `confidence` is a detection of its own, not only the best:
+  // what is scored (mAP) does so. More boxes, and more of one place.
+  bool multi_label = false;
   std::vector<int> classes = {};  // keep only these; empty: all
 
   friend bool operator==(const DetectorOptions&, const DetectorOptions&) = default;

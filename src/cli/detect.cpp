@@ -133,7 +133,7 @@ int run_detect(const DetectArguments& arguments, const Overrides& overrides) {
   RunSummary summary = run_inputs(**lanes, run_options(arguments, *config, *sinks, bar));
   bar.reset();
   finish_sinks(*sinks, summary);
-  describe_run(summary, (*lanes)->engine());
+  describe_run(summary, (*lanes)->engine(), config->detector.multi_label);
 
   if (!arguments.quiet) {
     const SummaryStyle style{.colour = colour_wanted(), .width = terminal_columns(stderr),

@@ -76,6 +76,7 @@ int run_eval(const EvalArguments& arguments, const Overrides& overrides) {
   config->detector.confidence = arguments.confidence;
   config->detector.iou = arguments.iou;
   config->detector.max_det = arguments.max_det;
+  config->detector.multi_label = true;
   const auto dataset = load_dataset(arguments.data, arguments.split);
   if (!dataset) return report(dataset.error().message, kCannotLoad);
   auto engine = make_engine_options(arguments.model, *config);
@@ -88,19 +89,19 @@ int run_eval(const EvalArguments& arguments, const Overrides& overrides) {
   if (const auto difference = first_name_difference(*dataset, model.class_names)) {
     log(LogLevel::kWarn, "eval", "{}", *difference);
   }
-  LanePoolOptions lane_options{.postprocess = postprocess_options(config->detector)};
-  lane_options.postprocess.multi_label = true;
+  const LanePoolOptions lane_options{.postprocess = postprocess_options(config->detector)};
   auto lanes = LanePool::create(std::move(*loaded), lane_options);
   if (!lanes) return report_load_error(lanes.error());
 
   catch_interrupts();
   RunSummary summary;
-  const EvalReport result = evaluate(**lanes, *dataset, arguments, *config, summary);
+  EvalReport result = evaluate(**lanes, *dataset, arguments, *config, summary);
   if (summary.interrupted) {
     report("eval: interrupted; no result", kSomeFailed);
     return interrupted_status();
   }
-  describe_run(summary, (*lanes)->engine());
+  result.multi_label = config->detector.multi_label;
+  describe_run(summary, (*lanes)->engine(), config->detector.multi_label);
   if (!arguments.quiet) print_report(result, summary, dataset->path);
   if (!arguments.json.empty()) {
     const auto written = write_output(arguments.json, to_json(result) + "\n");

@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <memory>
 
 #include "cli/display_text.h"
@@ -31,13 +32,22 @@ std::string batch_text(const ModelDescription& model) {
   return model.dynamic_batch ? "dynamic" : fmt::format("{} baked in", model.baked_batch);
 }
 
+std::string_view placement_text(Placement placement) {
+  switch (placement) {
+    case Placement::kCentred: return "letterbox centred";
+    case Placement::kTopLeft: return "letterbox top left";
+    case Placement::kStretched: return "stretched";
+  }
+  return {};
+}
+
 std::string input_text(const InputDescription& input) {
   const bool rgb = input.channels == PixelFormat::kRgb8;
-  return fmt::format("{}   {}x{} {}, mean {:g} {:g} {:g}, scale {:.6g} {:.6g} {:.6g}, letterbox {}",
+  return fmt::format("{}   {}x{} {}, mean {:g} {:g} {:g}, scale {:.6g} {:.6g} {:.6g}, {}",
                      input.name, input.size.width, input.size.height, rgb ? "RGB" : "BGR",
                      input.mean[0], input.mean[1], input.mean[2], input.scale[0], input.scale[1],
                      input.scale[2],
-                     input.placement == Placement::kCentred ? "centred" : "top left");
+                     placement_text(input.placement));
 }
 
 // A name as a literal would show it: one line, whatever is in it.
@@ -90,6 +100,7 @@ void print_text(const ModelInspection& inspection) {
                              static_cast<double>(inspection.activation_bytes) / kMiB,
                              static_cast<double>(inspection.io_bytes) / kMiB));
   for (const std::string& warning : model.warnings) line("warning", printable(warning));
+  for (const std::string& note : inspection.notes) line("note", note);
   for (const Refusal& refusal : inspection.refusals) {
     line("refused", fmt::format("{}: {}", refusal.what, refusal.why));
   }
@@ -119,8 +130,7 @@ boost::json::object to_json(const ModelInspection& inspection) {
             {"channels", model.input.channels == PixelFormat::kRgb8 ? "rgb" : "bgr"},
             {"mean", boost::json::array(model.input.mean.begin(), model.input.mean.end())},
             {"scale", boost::json::array(model.input.scale.begin(), model.input.scale.end())},
-            {"letterbox",
-             model.input.placement == Placement::kCentred ? "centred" : "top_left"}}},
+            {"letterbox", to_string(model.input.placement)}}},
           {"outputs", outputs},
           {"decoder", to_string(model.head.encoding)},
           {"nms", model.head.needs_nms()},
@@ -136,6 +146,7 @@ boost::json::object to_json(const ModelInspection& inspection) {
            {{"weight_bytes", inspection.weight_bytes},
             {"activation_bytes", inspection.activation_bytes},
             {"io_bytes", inspection.io_bytes}}},
+          {"notes", boost::json::array(inspection.notes.begin(), inspection.notes.end())},
           {"refusals", refusals}};
 }
 
@@ -147,10 +158,13 @@ int run_inspect(const InspectArguments& arguments, const Overrides& overrides) {
   const auto inspection = inspect_model(resolve_model(config->detector.model), *engine);
   if (!inspection) return report_load_error(inspection.error());
   if (arguments.json != "-") print_text(*inspection);
-  if (arguments.json.empty()) return kAllWell;
-  const auto written =
-      write_output(arguments.json, boost::json::serialize(to_json(*inspection)) + "\n");
-  return written ? static_cast<int>(kAllWell) : report(written.error().message, kSomeFailed);
+  if (!arguments.json.empty()) {
+    const auto written =
+        write_output(arguments.json, boost::json::serialize(to_json(*inspection)) + "\n");
+    if (!written) return report(written.error().message, kSomeFailed);
+  }
+  const auto is_fatal = [](const Refusal& refusal) { return refusal.what == kAnyExecution; };
+  return std::ranges::any_of(inspection->refusals, is_fatal) ? kCannotLoad : kAllWell;
 }
 
 }  // namespace

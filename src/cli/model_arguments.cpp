@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "core/log.h"
 #include "core/memory_size.h"
 #include "pipeline/loading.h"
 #include "telemetry/process.h"
@@ -90,6 +91,8 @@ void add_box_arguments(CLI::App& verb, BoxArguments& arguments) {
       ->allow_extra_args(false)
       ->type_name("N,N");
   verb.add_flag("--agnostic", arguments.agnostic, "suppress across classes");
+  verb.add_flag("--multi-label", arguments.multi_label,
+                "every class above --conf is a box of its own, as eval scores them");
 }
 
 Result<Config> make_config(const ModelArguments& arguments,
@@ -123,11 +126,13 @@ void apply(const BoxArguments& arguments, Config& config) {
   set_if(detector.max_det, arguments.max_det);
   if (!arguments.classes.empty()) detector.classes = arguments.classes;
   detector.agnostic = detector.agnostic || arguments.agnostic;
+  detector.multi_label = detector.multi_label || arguments.multi_label;
 }
 
 Result<EngineOptions> make_engine_options(const ModelArguments& arguments, Config& config) {
   EngineOptions engine = SHOAL_TRY(engine_options(config.detector));
   engine.plan_cache = plan_cache_path();
+  engine.load = config.load;
   if (arguments.execution == "spread") {
     engine.execution = Execution::kSpread;
   } else if (arguments.execution == "batched") {
@@ -141,6 +146,12 @@ Result<EngineOptions> make_engine_options(const ModelArguments& arguments, Confi
     const auto inspection =
         SHOAL_TRY(inspect_model(resolve_model(config.detector.model), engine));
     const ModelDescription& model = inspection.model;
+    if (model.input.placement == Placement::kStretched) {
+      log(LogLevel::kWarn, "engine",
+          "--rect: {} takes pictures stretched to its input, which pads nothing: no further shapes",
+          model.path);
+      return engine;
+    }
     const Size square = engine.buckets.empty() ? model.input.size : engine.buckets.front();
     engine.buckets = rectangular_shapes(std::max(square.width, square.height), model.stride_max);
   }

@@ -36,6 +36,7 @@ struct BoxArguments {
   std::optional<int> max_det;
   std::vector<int> classes;
   bool agnostic = false;
+  bool multi_label = false;
 };
 
 // Adds the options to a verb. The arguments outlive the parsing.

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <string>
 #include <string_view>
@@ -15,6 +17,7 @@
 #include "cli/verbs.h"
 #include "core/log.h"
 #include "core/suggest.h"
+#include "pipeline/timed_load.h"
 
 namespace shoal {
 namespace {
@@ -107,7 +110,13 @@ int run_program(int argc, char** argv) {
   }
   const auto unknown = chosen.front()->remaining();
   if (!unknown.empty()) return unknown_option(*chosen.front(), unknown.front());
-  return verbs.at(chosen.front()->get_name())(*overrides);
+  const int status = verbs.at(chosen.front()->get_name())(*overrides);
+  if (loads_left_behind() > 0) {
+    // They use what ending in order would tear down.
+    std::fflush(nullptr);
+    std::_Exit(status);
+  }
+  return status;
 }
 
 }  // namespace shoal

@@ -329,6 +329,7 @@ std::string summary_to_json(const RunSummary& summary) {
   JsonObject json;
   json.text("model", summary.model);
   json.text("engine", summary.engine);
+  json.truth("multi_label", summary.multi_label);
   json.count("pictures", summary.pictures);
   json.count("failed", summary.failed);
   json.count("sink_failures", summary.sink_failures);

@@ -49,6 +49,23 @@ TEST(LetterboxTest, TopLeftPadsRightAndBelowOnly) {
   EXPECT_EQ(box.content, (Size{104, 416}));
 }
 
+TEST(LetterboxTest, StretchedFillsTheNetworkAndMapsBackByTwoScales) {
+  const Letterbox box = Letterbox::fit({1280, 400}, {320, 320}, Placement::kStretched);
+  EXPECT_EQ(box.content, (Size{320, 320}));
+  EXPECT_EQ(box.left + box.top, 0);
+  EXPECT_EQ(box.padding(), 0);
+  EXPECT_EQ(box.to_source({32, 32, 160, 64}), (Box<SourceSpace>{128, 40, 640, 80}));
+}
+
+TEST(ChooseBucketTest, StretchedPicturesGoToTheShapeOfTheirProportions) {
+  const std::array buckets{Size{640, 640}, Size{640, 384}, Size{384, 640}};
+  EXPECT_EQ(choose_bucket({1920, 1080}, buckets, Placement::kStretched), 1U);
+  EXPECT_EQ(choose_bucket({1080, 1920}, buckets, Placement::kStretched), 2U);
+  EXPECT_EQ(choose_bucket({500, 480}, buckets, Placement::kStretched), 0U);
+  const std::array alike{Size{320, 320}, Size{640, 640}};
+  EXPECT_EQ(choose_bucket({30, 40}, alike, Placement::kStretched), 0U) << "the first of equals";
+}
+
 TEST(LetterboxTest, ContentStaysInsideForAnySize) {
   std::mt19937 random(1);
   for (int i = 0; i < 20'000; ++i) {
@@ -89,9 +106,9 @@ TEST(LetterboxTest, BoxesOverTheEdgeAreClippedNotDropped) {
 
 TEST(ChooseBucketTest, TakesTheShapeThatPadsLeast) {
   constexpr std::array<Size, 3> kBuckets{Size{640, 640}, Size{640, 384}, Size{384, 640}};
-  EXPECT_EQ(choose_bucket({1920, 1080}, kBuckets), 1U);
-  EXPECT_EQ(choose_bucket({1080, 1920}, kBuckets), 2U);
-  EXPECT_EQ(choose_bucket({800, 800}, kBuckets), 0U);
+  EXPECT_EQ(choose_bucket({1920, 1080}, kBuckets, Placement::kCentred), 1U);
+  EXPECT_EQ(choose_bucket({1080, 1920}, kBuckets, Placement::kCentred), 2U);
+  EXPECT_EQ(choose_bucket({800, 800}, kBuckets, Placement::kCentred), 0U);
 }
 
 TEST(PixelBufferTest, GrowsButNeverShrinks) {

@@ -34,11 +34,11 @@ Result<void> check_limits(Size size, const PictureLimits& limits) {
 }
 
 // Which part of the full size a JPEG is decoded at; everything in stored, not upright, terms.
-DctScale scale_for(const PictureHeader& header, std::span<const Size> buckets) {
-  if (buckets.empty()) return {};
+DctScale scale_for(const PictureHeader& header, const DecodeOptions& options) {
+  if (options.buckets.empty()) return {};
   const Size source = upright(header.size, header.orientation);
-  const Size bucket = buckets[choose_bucket(source, buckets)];
-  const Size content = Letterbox::fit(source, bucket, Placement::kCentred).content;
+  const Size bucket = options.buckets[choose_bucket(source, options.buckets, options.placement)];
+  const Size content = Letterbox::fit(source, bucket, options.placement).content;
   return choose_dct_scale(header.size, upright(content, header.orientation));
 }
 
@@ -64,7 +64,7 @@ struct PictureDecoder::State {
     errno = 0;
     const bool is_jpeg = header.format == PictureFormat::kJpeg;
     auto damaged = is_jpeg
-                       ? jpeg.decode(frame, bytes, header, scale_for(header, options.buckets))
+                       ? jpeg.decode(frame, bytes, header, scale_for(header, options))
                        : ffmpeg.decode(frame, bytes, header, options.limits.pixels_max);
     if (errno == ENOMEM) return Error{ErrorCode::kOutOfMemory, "decoding: memory is short"};
     if (!damaged) return std::move(damaged).error();

@@ -28,6 +28,7 @@ struct DecodeOptions {
   // letterbox content of choose_bucket(source); boxes stay where they are, because `source_size`
   // is the full picture. Empty: full resolution, the same pixels as OpenCV's imread.
   std::span<const Size> buckets;
+  Placement placement = Placement::kCentred;  // of pictures in them
 };
 
 struct DecodeReport {

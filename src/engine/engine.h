@@ -10,6 +10,7 @@
 #include "core/pool.h"
 #include "core/tensor.h"
 #include "engine/engine_memory.h"
+#include "engine/load_limits.h"
 #include "engine/model.h"
 #include "shoal/result.h"
 
@@ -44,6 +45,7 @@ struct EngineOptions {
   std::vector<Size> buckets;             // input sizes prepared at load; empty: as exported
   std::string family;                    // overrides recognition; "" = recognise
   std::vector<std::string> class_names;  // overrides the file's; must match its class count
+  LoadLimits load;
   // Bytes that the engine may take; 0: any. Batch and lanes are reduced to what memory_plan.h says
   // fits; where nothing does, loading fails with kOutOfMemory before anything large is allocated.
   std::int64_t memory_limit = 0;

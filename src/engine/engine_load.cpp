@@ -47,7 +47,7 @@ Result<std::unique_ptr<Engine>> load_engine(const ModelSource& source,
                                             const EngineOptions& options,
                                             const AcceptModel& accept) {
   SHOAL_TRY(check_name(options.name));
-  ImportedModel model = SHOAL_TRY(import_model(source, options.family, options.class_names));
+  ImportedModel model = SHOAL_TRY(import_model(source, options));
   if (accept) SHOAL_TRY(accept(model.description));
   auto engine = SHOAL_TRY(load_openvino_engine(std::move(model), options));
   if (!options.raw) warn_once(engine->model());
@@ -55,13 +55,13 @@ Result<std::unique_ptr<Engine>> load_engine(const ModelSource& source,
 }
 
 Result<ModelInspection> inspect_model(const ModelSource& source, const EngineOptions& options) {
-  ImportedModel model = SHOAL_TRY(import_model(source, options.family, options.class_names));
+  ImportedModel model = SHOAL_TRY(import_model(source, options));
   return inspect_imported(std::move(model), options);
 }
 
 Result<ModelCosts> model_costs(const ModelSource& source, const EngineOptions& options) {
   SHOAL_TRY(check_name(options.name));
-  ImportedModel model = SHOAL_TRY(import_model(source, options.family, options.class_names));
+  ImportedModel model = SHOAL_TRY(import_model(source, options));
   return costs_of(std::move(model), options);
 }
 

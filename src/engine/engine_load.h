@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/engine.h"
@@ -29,9 +30,13 @@ struct Refusal {
   std::string why;   // names the node that prevents it
 };
 
+// Refusal::what where the model cannot be loaded at all.
+inline constexpr std::string_view kAnyExecution = "any execution";
+
 struct ModelInspection {
   ModelDescription model;
   std::vector<Refusal> refusals;
+  std::vector<std::string> notes;     // what runs, but not as one would expect
   std::int64_t weight_bytes = 0;      // as stored in the file
   std::int64_t activation_bytes = 0;  // largest set of live f32 tensors of one picture
   std::int64_t io_bytes = 0;          // u8 input and f32 outputs of one picture
@@ -50,8 +55,9 @@ using AcceptModel = std::function<Result<void>(const ModelDescription&)>;
                                                           const EngineOptions& options,
                                                           const AcceptModel& accept = {});
 
-// What load_engine would find, without compiling for speed. Of `options` it reads family,
-// class_names, buckets and batch_max; what would be refused is data, not an error.
+// What load_engine would find: it compiles and runs the network once, and measures nothing. Of
+// `options` it reads family, class_names, precision, buckets, batch_max, load and memory_limit;
+// what would be refused is data, not an error.
 [[nodiscard]] Result<ModelInspection> inspect_model(const ModelSource& source,
                                                     const EngineOptions& options);
 

@@ -33,7 +33,8 @@ using enum PixelFormat;
 using enum Placement;
 using E = BoxEncoding;
 
-// Normalisation and letterbox are what each family's own inference code does. GFL (MMDetection)
+// Normalisation and placement are what each family's own inference code does: PaddleDetection
+// trains PicoDet on stretched pictures (keep_ratio: False). GFL (MMDetection)
 // centres its cells on the corner, i * stride; NanoDet and PicoDet on (i + 0.5) * stride.
 constexpr std::array<FamilyRow, 12> kTable = {{
     {"yolov5", kLikeV5, E::kXywhObjectnessScores, kCellsWithObjectness, 3, 0, true, kRgb8, kZero,
@@ -54,7 +55,7 @@ constexpr std::array<FamilyRow, 12> kTable = {{
      0.5F},
     {"nanodet", Names(), E::kGflBins, kPairs, 1, 3, false, kBgr8, kMeanBgr, kStdBgr, kCentred,
      0.5F},
-    {"picodet", Names(), E::kGflBins, kPairs, 1, 4, false, kRgb8, kMeanRgb, kStdRgb, kCentred,
+    {"picodet", Names(), E::kGflBins, kPairs, 1, 4, false, kRgb8, kMeanRgb, kStdRgb, kStretched,
      0.5F},
     {"gfl", Names(), E::kGflBins, kPairs, 1, 5, false, kRgb8, kMeanRgb, kStdRgb, kTopLeft, 0},
     {"gfl", Names(), E::kGflDistances, kPairs, 1, 5, false, kRgb8, kMeanRgb, kStdRgb, kTopLeft, 0},

@@ -56,7 +56,7 @@ TEST(ImportTest, RecognisesEveryEncodingWithoutFlags) {
       {"yolox_raw.onnx", "yolox", E::kYoloxGrid, 3, PixelFormat::kBgr8, Placement::kTopLeft},
       {"gfl_distances.onnx", "nanodet", E::kGflDistances, 3, PixelFormat::kBgr8,
        Placement::kCentred},
-      {"gfl_bins.onnx", "picodet", E::kGflBins, 3, PixelFormat::kRgb8, Placement::kCentred},
+      {"gfl_bins.onnx", "picodet", E::kGflBins, 3, PixelFormat::kRgb8, Placement::kStretched},
   };
   for (const Recognised& row : rows) {
     SCOPED_TRACE(row.file);

@@ -90,14 +90,13 @@ Result<void> read_words(const KeyReader& reader, Sidecar& sidecar) {
     sidecar.color_order = *order == "rgb" ? PixelFormat::kRgb8 : PixelFormat::kBgr8;
   }
   std::optional<std::string> placement;
-  constexpr std::string_view kPlacements = "\"centred\" or \"top_left\"";
+  constexpr std::string_view kPlacements = "\"centred\", \"top_left\" or \"stretched\"";
   SHOAL_TRY(reader.value("placement", kPlacements, placement));
-  if (placement) {
-    if (*placement != "centred" && *placement != "top_left") {
-      return reader.wrong("placement", kPlacements);
-    }
-    sidecar.placement = *placement == "centred" ? Placement::kCentred : Placement::kTopLeft;
+  if (!placement) return {};
+  for (const Placement one : {Placement::kCentred, Placement::kTopLeft, Placement::kStretched}) {
+    if (*placement == to_string(one)) sidecar.placement = one;
   }
+  if (!sidecar.placement) return reader.wrong("placement", kPlacements);
   return {};
 }
 

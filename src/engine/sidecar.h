@@ -29,7 +29,7 @@ struct Sidecar {
   std::optional<std::array<float, 3>> std;       // divisor; not together with scale
   std::optional<std::array<float, 3>> scale;     // factor; not together with std
   std::optional<PixelFormat> color_order;        // "rgb" | "bgr"
-  std::optional<Placement> placement;            // "centred" | "top_left"
+  std::optional<Placement> placement;            // "centred" | "top_left" | "stretched"
   std::vector<int> strides;                      // ascending, each 1 to 1024
   std::optional<int> bins;                       // DFL bins a side
   std::optional<int> class_count;

@@ -37,6 +37,7 @@ constexpr auto kRgb = PixelFormat::kRgb8;
 constexpr auto kBgr = PixelFormat::kBgr8;
 constexpr auto kMid = Placement::kCentred;
 constexpr auto kTop = Placement::kTopLeft;
+constexpr auto kFull = Placement::kStretched;
 const ZooModel kZoo[] = {
     {"yolov5n_640_fp32", "yolov5", E::kXywhObjectnessScores, 640, kRgb, kMid, false, 32},
     {"yolov8n_640_dq8", "yolov8", E::kXywhScores, 640, kRgb, kMid, false, 32},
@@ -47,8 +48,8 @@ const ZooModel kZoo[] = {
     {"yolox_nano_416_static1", "yolox", E::kYoloxGrid, 416, kBgr, kTop, true, 32},
     {"nanodet_m_320_fp32", "nanodet", E::kGflDistances, 320, kBgr, kMid, false, 32},
     {"nanodet_m_320_static1", "nanodet", E::kGflDistances, 320, kBgr, kMid, true, 32},
-    {"picodet_s_320_fp32", "picodet", E::kGflBins, 320, kRgb, kMid, false, 64},
-    {"picodet_s_320_static1", "picodet", E::kGflBins, 320, kRgb, kMid, true, 64},
+    {"picodet_s_320_fp32", "picodet", E::kGflBins, 320, kRgb, kFull, false, 64},
+    {"picodet_s_320_static1", "picodet", E::kGflBins, 320, kRgb, kFull, true, 64},
 };
 
 class ZooTest : public ::testing::TestWithParam<ZooModel> {

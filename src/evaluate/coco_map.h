@@ -36,10 +36,11 @@ struct EvalReport {
   double map50 = 0;
   std::int64_t images = 0;
   std::vector<ClassReport> classes;  // those with instances, by class id: others have no AP
+  bool multi_label = false;  // what was scored: every class of a box, or only its best
 };
 
-// One line of JSON: {"map50_95":..,"map50":..,"images":..,"classes":[{"name","map50_95",
-// "instances"}]}, six decimals at most.
+// One line of JSON: {"map50_95":..,"map50":..,"images":..,"multi_label":..,"classes":[{"name",
+// "map50_95","instances"}]}, six decimals at most.
 [[nodiscard]] std::string to_json(const EvalReport& report);
 
 // Collects pictures one at a time and keeps 24 bytes a counted detection.

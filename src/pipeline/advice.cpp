@@ -44,8 +44,12 @@ std::string model_line(const Engine& engine) {
                      shapes, engine.batch_max());
 }
 
-void describe_run(RunSummary& summary, const Engine& engine) {
+void describe_run(RunSummary& summary, const Engine& engine, bool multi_label) {
   summary.model = model_line(engine);
+  summary.multi_label = multi_label;
+  if (engine.model().head.needs_nms()) {
+    summary.model += multi_label ? ", every class of a box" : ", best class of a box";
+  }
   summary.engine = engine.summary();
   summary.advice = advice(summary, engine);
 }

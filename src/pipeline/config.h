@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/load_limits.h"
 #include "pipeline/site_config.h"
 #include "shoal/options.h"
 #include "shoal/result.h"
@@ -55,6 +56,7 @@ struct ServiceConfig {
 
 struct Config {
   DetectorOptions detector;
+  LoadLimits load;
   std::vector<NamedModel> models;  // of [model.NAME], by name
   ServiceConfig service;
   SiteConfig site;

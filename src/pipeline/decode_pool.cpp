@@ -37,7 +37,10 @@ void DecodePool::serve() {
   PictureDecoder decoder;
   Histogram times;
   DecodeOptions options{.limits = options_.limits, .buckets = {}};
-  if (options_.scaled) options.buckets = lanes_.engine().buckets();
+  if (options_.scaled) {
+    options.buckets = lanes_.engine().buckets();
+    options.placement = lanes_.engine().model().input.placement;
+  }
   while (auto next = queue_.pop()) {
     std::unique_ptr<Request> request = std::move(*next);
     request->started = Clock::now();

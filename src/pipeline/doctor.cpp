@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <random>
 #include <utility>
 
-#include "postprocess/postprocess.h"
-#include "preprocess/letterbox.h"
+#include "pipeline/lane_pool.h"
+#include "pipeline/run.h"
 #include "source/board.h"
 
 namespace shoal {
@@ -115,7 +114,8 @@ std::string engine_label(const Engine& engine, const EngineOptions& options) {
 
 Result<Check> check_batch_invariance(const ModelSource& source, const EngineOptions& options,
                                      const std::vector<int>& batches) {
-  Check check{.name = "batch_invariance", .model = {}, .engine = {}, .ok = true, .detail = {}};
+  Check check{.name = "batch_invariance", .model = {}, .engine = {},
+              .outcome = CheckOutcome::kOk, .detail = {}};
   std::vector<std::vector<Pixels>> pictures;  // [buckets]
   std::vector<std::vector<Outputs>> alone;    // [buckets]
   std::string sizes;
@@ -135,7 +135,7 @@ Result<Check> check_batch_invariance(const ModelSource& source, const EngineOpti
       const std::string difference = SHOAL_TRY(
           first_difference(*lane, bucket, batch, pictures[bucket], alone[bucket]));
       if (!difference.empty()) {
-        check.ok = false;
+        check.outcome = CheckOutcome::kFailed;
         check.detail = difference;
         return check;
       }
@@ -148,88 +148,102 @@ Result<Check> check_batch_invariance(const ModelSource& source, const EngineOpti
 
 namespace {
 
-struct Agreement {
-  std::vector<float> pixels;  // largest difference of a matched box's four sides
-  std::vector<float> scores;
-  int unmatched = 0;
+constexpr int kBoards = 24;  // with some defects each that a model of boards finds
+
+struct Found {
+  std::string model;
+  std::string engine;
+  std::vector<PictureBoxes> pictures;
+  std::int64_t failed = 0;  // pictures that could not be read
+  std::string failure;      // of the first of them
 };
 
-float overlap(const Box<SourceSpace>& a, const Box<SourceSpace>& b) {
-  const float width = std::min(a.x2, b.x2) - std::max(a.x1, b.x1);
-  const float height = std::min(a.y2, b.y2) - std::max(a.y1, b.y1);
-  const float common = std::max(0.0F, width) * std::max(0.0F, height);
-  return common / std::max(1e-9F, a.area() + b.area() - common);
-}
-
-void compare(Agreement& agreement, const Detections& reference, const Detections& other) {
-  for (const Detection& expected : reference.items) {
-    const Detection* best = nullptr;
-    for (const Detection& got : other.items) {
-      if (got.class_id != expected.class_id) continue;
-      if (best == nullptr || overlap(got.box, expected.box) > overlap(best->box, expected.box)) {
-        best = &got;
-      }
-    }
-    if (best == nullptr || overlap(best->box, expected.box) < 0.5F) {
-      ++agreement.unmatched;
-      continue;
-    }
-    agreement.pixels.push_back(std::max({std::abs(best->box.x1 - expected.box.x1),
-                                         std::abs(best->box.y1 - expected.box.y1),
-                                         std::abs(best->box.x2 - expected.box.x2),
-                                         std::abs(best->box.y2 - expected.box.y2)}));
-    agreement.scores.push_back(std::abs(best->confidence - expected.confidence));
-  }
-}
-
-float median(std::vector<float> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
-Result<std::vector<Detections>> detect_all(const Engine& engine, InferLane& lane,
-                                           const std::vector<Pixels>& pictures) {
-  auto postprocess = SHOAL_TRY(Postprocess::create(engine.model().head, {}));
+// Boards of the network's own size, on one lane.
+Result<void> detect_boards(Found& found, Engine& engine, const PostprocessOptions& boxes) {
+  const auto lane = SHOAL_TRY(engine.create_lane());
+  auto postprocess = SHOAL_TRY(Postprocess::create(engine.model().head, boxes));
   const Size size = engine.buckets().front();
   const Letterbox whole = Letterbox::fit(size, size, engine.model().input.placement);
-  std::vector<Detections> all(pictures.size());
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
-    fill(lane, 0, 0, pictures[i]);
-    SHOAL_TRY(lane.run(0, 1));
-    const HeadView head = lane.outputs(0, 0);
-    SHOAL_TRY(postprocess.run({&all[i], 1}, {&head, 1}, {&whole, 1}));
+  for (int i = 0; i < kBoards; ++i) {
+    fill(*lane, 0, 0, board(size, static_cast<std::uint64_t>(i) + 1));
+    SHOAL_TRY(lane->run(0, 1));
+    const HeadView head = lane->outputs(0, 0);
+    Detections& detections = found.pictures.emplace_back().boxes;
+    SHOAL_TRY(postprocess.run({&detections, 1}, {&head, 1}, {&whole, 1}));
   }
-  return all;
+  return {};
+}
+
+float network_scale(const Engine& engine, Size picture) {
+  const Placement placement = engine.model().input.placement;
+  const Size bucket = engine.buckets()[choose_bucket(picture, engine.buckets(), placement)];
+  const Size content = Letterbox::fit(picture, bucket, placement).content;
+  return std::max(static_cast<float>(content.width) / static_cast<float>(picture.width),
+                  static_cast<float>(content.height) / static_cast<float>(picture.height));
+}
+
+Result<void> detect_inputs(Found& found, std::unique_ptr<Engine> engine,
+                           const PostprocessOptions& boxes, const AgreementPictures& pictures) {
+  const auto lanes = SHOAL_TRY(LanePool::create(std::move(engine), {.postprocess = boxes}));
+  RunOptions options;
+  options.reader.inputs = pictures.inputs;
+  options.decode_threads = pictures.decode_threads;
+  options.on_outcome = [&](const Outcome& outcome) {
+    PictureBoxes& picture = found.pictures.emplace_back();
+    if (outcome.error) return;
+    picture.boxes = outcome.detections;
+    picture.network_scale = network_scale(lanes->engine(), outcome.size);
+  };
+  const RunSummary summary = run_inputs(*lanes, options);
+  found.failed = summary.failed;
+  if (!summary.failures.empty()) found.failure = summary.failures.front();
+  if (summary.failed < summary.pictures) return {};
+  return Error{ErrorCode::kNotFound,
+               found.failure.empty() ? "there are no pictures to compare" : found.failure};
+}
+
+Result<Found> detect_all(const ModelSource& source, const EngineOptions& options,
+                         const PostprocessOptions& boxes, const AgreementPictures& pictures) {
+  auto engine = SHOAL_TRY(load_engine(source, options));
+  Found found;
+  found.model = engine->model().name;
+  found.engine = engine_label(*engine, options);
+  if (pictures.inputs.empty()) {
+    SHOAL_TRY(detect_boards(found, *engine, boxes));
+  } else {
+    SHOAL_TRY(detect_inputs(found, std::move(engine), boxes, pictures));
+  }
+  return found;
 }
 
 }  // namespace
 
 Result<Check> check_precision_agreement(const ModelSource& source, const EngineOptions& options,
-                                        Precision precision) {
+                                        const PostprocessOptions& boxes,
+                                        const AgreementPictures& pictures, Precision precision) {
+  PostprocessOptions lower = boxes;
+  lower.confidence = std::max(0.0F, boxes.confidence - kThresholdSlack);
   EngineOptions single = options;
   single.batch_max = 1;
   single.precision = Precision::kFp32;
-  const auto reference = SHOAL_TRY(load_engine(source, single));
+  const Found reference = SHOAL_TRY(detect_all(source, single, lower, pictures));
   single.precision = precision;
-  const auto other = SHOAL_TRY(load_engine(source, single));
-  const auto pictures = generated_pictures(reference->buckets().front());
-  const auto reference_lane = SHOAL_TRY(reference->create_lane());
-  const auto other_lane = SHOAL_TRY(other->create_lane());
-  const auto expected = SHOAL_TRY(detect_all(*reference, *reference_lane, pictures));
-  const auto got = SHOAL_TRY(detect_all(*other, *other_lane, pictures));
-  Agreement agreement;
-  for (std::size_t i = 0; i < pictures.size(); ++i) compare(agreement, expected[i], got[i]);
-  const float pixels = median(agreement.pixels);
-  const float score = median(agreement.scores);
-  Check check{.name = "precision_agreement", .model = reference->model().name,
-              .engine = engine_label(*other, options), .ok = pixels <= 1 && score <= 0.02F,
-              .detail = {}};
-  check.detail = fmt::format(
-      "fp32 against {}: {} boxes on {} pictures, median difference {:.2f} px and {:.4f} score, {} "
-      "without a partner", to_string(precision), agreement.pixels.size(), kPictures, pixels, score,
-      agreement.unmatched);
+  const Found other = SHOAL_TRY(detect_all(source, single, lower, pictures));
+  if (reference.pictures.size() != other.pictures.size()) {
+    return Error{ErrorCode::kUnavailable,
+                 fmt::format("the inputs gave {} pictures, and {} when they were read again",
+                             reference.pictures.size(), other.pictures.size())};
+  }
+  const Agreement agreement =
+      compare_boxes(reference.pictures, other.pictures, boxes.confidence);
+  Check check{.name = "precision_agreement", .model = reference.model, .engine = other.engine,
+              .outcome = judge(agreement), .detail = {}};
+  check.detail = fmt::format("fp32 against {}: {}", to_string(precision),
+                             agreement_text(agreement));
+  if (reference.failed > 0) {
+    check.detail += fmt::format("; {} pictures could not be read, the first: {}", reference.failed,
+                                reference.failure);
+  }
   return check;
 }
 

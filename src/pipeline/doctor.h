@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "engine/engine_load.h"
+#include "pipeline/agreement.h"
+#include "postprocess/postprocess.h"
 #include "shoal/result.h"
 
 namespace shoal {
@@ -13,7 +15,7 @@ struct Check {
   std::string name;    // "batch_invariance", "precision_agreement"
   std::string model;
   std::string engine;  // "openvino bf16"
-  bool ok = false;
+  CheckOutcome outcome = CheckOutcome::kFailed;
   std::string detail;  // what was compared, or what differed first
 };
 
@@ -27,13 +29,21 @@ struct Check {
                                                    const EngineOptions& options,
                                                    const std::vector<int>& batches);
 
-// Compares the boxes of `precision` with those of fp32 on generated pictures. Holds where the
-// median difference of matched boxes is at most 1 pixel and of their scores 0.02: bf16 keeps 8
-// bits of mantissa.
+// What the boxes of two precisions are compared on.
+struct AgreementPictures {
+  std::vector<std::string> inputs;  // as open_source takes them; empty: generated boards
+  int decode_threads = 1;
+};
+
+// Compares the boxes of `precision` with those of fp32; agreement.h says what holds. Pictures that
+// cannot be read are left out, and counted in the text.
 //
-// Errors   those of load_engine; unsupported where the engine does not know the precision.
+// Errors   those of load_engine; unsupported where the engine does not know the precision; that of
+//          the pictures where none can be read.
 [[nodiscard]] Result<Check> check_precision_agreement(const ModelSource& source,
                                                       const EngineOptions& options,
+                                                      const PostprocessOptions& boxes,
+                                                      const AgreementPictures& pictures,
                                                       Precision precision);
 
 }  // namespace shoal

@@ -78,9 +78,9 @@ Result<void> LanePool::place(Request& request) const {
   // The last picture's; the next is most likely like it, and any fits any bucket.
   if (request.work == Work::kNewest) size = request.outcome.size;
   request.outcome.size = size;
-  request.bucket = choose_bucket(size, engine_->buckets());
-  request.geometry = Letterbox::fit(size, engine_->buckets()[request.bucket],
-                                    engine_->model().input.placement);
+  const Placement placement = engine_->model().input.placement;
+  request.bucket = choose_bucket(size, engine_->buckets(), placement);
+  request.geometry = Letterbox::fit(size, engine_->buckets()[request.bucket], placement);
   return {};
 }
 

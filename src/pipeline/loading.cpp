@@ -7,6 +7,7 @@
 
 #include "models/builtin_models.h"
 #include "pipeline/memory_limits.h"
+#include "pipeline/timed_load.h"
 
 namespace shoal {
 namespace {
@@ -63,6 +64,7 @@ PostprocessOptions postprocess_options(const DetectorOptions& options) {
   post.iou = options.iou;
   post.max_det = options.max_det;
   post.agnostic = options.agnostic;
+  post.multi_label = options.multi_label;
   post.classes.assign(options.classes.begin(), options.classes.end());
   return post;
 }
@@ -91,10 +93,10 @@ Result<std::unique_ptr<LanePool>> load_lanes(const DetectorOptions& options,
                         "at least 0");
   }
   const PostprocessOptions post = postprocess_options(options);
-  const auto fits = [&post](const ModelDescription& model) {
+  const auto fits = [post](const ModelDescription& model) {
     return Postprocess::check(model.head, post);
   };
-  auto loaded = SHOAL_TRY(load_engine(resolve_model(options.model), engine, fits));
+  auto loaded = SHOAL_TRY(load_engine_in_time(resolve_model(options.model), engine, fits));
   return LanePool::create(std::move(loaded),
                           {.postprocess = post,
                            .queue_delay = options.queue_delay,
@@ -104,10 +106,11 @@ Result<std::unique_ptr<LanePool>> load_lanes(const DetectorOptions& options,
 }
 
 Result<std::unique_ptr<LanePool>> load_raw_lanes(const DetectorOptions& options,
-                                                 int queue_limit) {
+                                                 const LoadLimits& load, int queue_limit) {
   EngineOptions engine = SHOAL_TRY(engine_options(options));
   engine.raw = true;
-  auto loaded = SHOAL_TRY(load_engine(resolve_model(options.model), engine));
+  engine.load = load;
+  auto loaded = SHOAL_TRY(load_engine_in_time(resolve_model(options.model), engine));
   return LanePool::create(std::move(loaded),
                           {.postprocess = {},
                            .queue_delay = options.queue_delay,

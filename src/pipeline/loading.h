@@ -26,7 +26,7 @@ namespace shoal {
 [[nodiscard]] std::vector<Size> rectangular_shapes(int side, int stride);
 
 // Loads the model into lanes.
-// Errors   those of load_engine, Postprocess and the options.
+// Errors   those of load_engine_in_time, Postprocess and the options.
 [[nodiscard]] Result<std::unique_ptr<LanePool>> load_lanes(const DetectorOptions& options,
                                                            const EngineOptions& engine,
                                                            const PictureLimits& limits = {},
@@ -34,6 +34,7 @@ namespace shoal {
                                                                Policy().priority_ageing);
 // The model's raw network: tensors in and out as the file declares them.
 [[nodiscard]] Result<std::unique_ptr<LanePool>> load_raw_lanes(const DetectorOptions& options,
+                                                               const LoadLimits& load,
                                                                int queue_limit);
 
 // Copies a picture into a frame of its own.

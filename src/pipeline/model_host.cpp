@@ -330,7 +330,7 @@ void LoadedModel::load_raw_when_asked() {
     if (raw_state_ != Raw::kLoading) return;
     lock.unlock();
     auto lanes = guarding_memory("loading the raw network", [this] {
-      return load_raw_lanes(detector_, options_.queue_limit);
+      return load_raw_lanes(detector_, options_.load, options_.queue_limit);
     });
     lock.lock();
     if (lanes) {
@@ -479,10 +479,10 @@ Result<std::shared_ptr<ModelHost>> ModelHost::load(std::string name,
   EngineOptions engine = SHOAL_TRY(engine_options(detector));
   engine.wide_lane = options.bypass_lane;
   engine.plan_cache = options.plan_cache;
+  engine.load = options.load;
   engine.execution = options.execution;
   const TimePoint begun = Clock::now();
-  // The lanes' queue has room for every request of the host.
-  DetectorOptions roomy = detector;
+  DetectorOptions roomy = detector;  // the lanes' queue has room for every request of the host
   roomy.requests_max = options.queue_limit;
   auto lanes = SHOAL_TRY(load_lanes(roomy, engine, options.limits, options.priority_ageing));
   auto host = std::make_shared<LoadedModel>(std::move(name), roomy, options, std::move(lanes));

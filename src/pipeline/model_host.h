@@ -99,6 +99,7 @@ struct HostOptions {
   bool bypass_lane = true;  // one more lane, on all cores: another compiled copy of the network
   PictureLimits limits;
   std::string plan_cache;               // as EngineOptions
+  LoadLimits load;                      // as EngineOptions
   Execution execution = Execution::kAuto;
   RequestObserver* observer = nullptr;  // outlives the host
 };

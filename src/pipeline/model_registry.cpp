@@ -10,7 +10,9 @@
 namespace shoal {
 
 ModelRegistry::ModelRegistry(HostOptions host_options, ModelSourceFor source)
-    : host_options_(std::move(host_options)), source_(std::move(source)) {}
+    : host_options_(std::move(host_options)), source_(std::move(source)) {
+  host_options_.load.stop = stop_.get_token();
+}
 
 ModelRegistry::~ModelRegistry() { close(); }
 
@@ -23,18 +25,33 @@ Result<void> ModelRegistry::load(const std::string& name, const DetectorOptions&
   return load_with(name, changed);
 }
 
-Result<void> ModelRegistry::load_with(const std::string& name, const DetectorOptions& options) {
-  const std::lock_guard one_at_a_time(loading_);
-  {
-    const std::lock_guard lock(mutex_);
-    if (closed_) return Error{ErrorCode::kCancelled, "shutting down"};
-    Entry& entry = entries_[name];
-    if (!entry.host) entry.state = ModelState::kLoading;
+Result<void> ModelRegistry::begin_load(const std::string& name) {
+  std::unique_lock lock(mutex_);
+  if (closed_) return Error{ErrorCode::kCancelled, "shutting down"};
+  int& loads = loading_[name];
+  if (loads >= 2) {
+    return Error{ErrorCode::kUnavailable,
+                 fmt::format("model '{}' is being loaded, and another load of it waits already",
+                             name)};
   }
+  if (++loads == 2) loaded_.wait(lock, [&] { return closed_ || loading_[name] == 1; });
+  if (closed_) {
+    if (--loading_[name] == 0) loading_.erase(name);
+    return Error{ErrorCode::kCancelled, "shutting down"};
+  }
+  Entry& entry = entries_[name];
+  if (!entry.host) entry.state = ModelState::kLoading;
+  return {};
+}
+
+Result<void> ModelRegistry::load_with(const std::string& name, const DetectorOptions& options) {
+  SHOAL_TRY(begin_load(name));
   auto host = ModelHost::load(name, options, host_options_);
   std::shared_ptr<ModelHost> before;
   {
     const std::lock_guard lock(mutex_);
+    if (--loading_[name] == 0) loading_.erase(name);
+    loaded_.notify_all();
     Entry& entry = entries_[name];
     // A service that closed meanwhile must not find itself with an open model.
     Result<void> ended;
@@ -129,10 +146,12 @@ bool ModelRegistry::all_ready() const {
 }
 
 void ModelRegistry::close() {
+  stop_.request_stop();
   std::vector<std::shared_ptr<ModelHost>> hosts;
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
+    loaded_.notify_all();
     for (auto& [name, entry] : entries_) {
       if (entry.host) hosts.push_back(entry.host);
     }

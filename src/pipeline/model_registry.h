@@ -1,10 +1,12 @@
 // The models of a service by name: load, unload and reload without dropping traffic.
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +48,8 @@ class ModelRegistry {
 
   // Loads (or loads again: the old one answers what it accepted and goes when the new one is
   // ready; it stays where the new one fails). Blocks for the load. `changed` overrides the source.
+  // Models are loaded beside one another. Of one name one load runs and another may wait for it;
+  // more are unavailable, so that a slow model cannot hold up those who load others.
   [[nodiscard]] Result<void> load(const std::string& name);
   [[nodiscard]] Result<void> load(const std::string& name, const DetectorOptions& changed);
   // No new calls; what it accepted is answered. Blocks until it is.
@@ -71,12 +75,18 @@ class ModelRegistry {
     std::shared_ptr<ModelHost> host;
     std::uint64_t order = 0;  // of loading: the first loaded is the default
   };
+  // The turn of a load; load_with ends it.
+  [[nodiscard]] Result<void> begin_load(const std::string& name);
   [[nodiscard]] Result<void> load_with(const std::string& name, const DetectorOptions& options);
 
-  const HostOptions host_options_;
+  HostOptions host_options_;  // unchanged after construction
   const ModelSourceFor source_;
   mutable std::mutex mutex_;
-  std::mutex loading_;  // one load at a time: it takes all cores
+  std::condition_variable loaded_;  // a name has left `loading_`
+  // Loads that run or wait, by name: they run beside one another, those of one name one after the
+  // other.
+  std::map<std::string, int, std::less<>> loading_;
+  std::stop_source stop_;  // of loads
   std::map<std::string, Entry, std::less<>> entries_;
   std::uint64_t loads_ = 0;
   bool closed_ = false;

@@ -17,6 +17,7 @@ struct StageSummary {
 struct RunSummary {
   std::string model;   // "yolo11n.onnx   YOLO11 detect, 80 classes, 640x640, batch 1..8"
   std::string engine;  // Engine::summary()
+  bool multi_label = false;   // every class of a box above the threshold, not only the best
   std::int64_t pictures = 0;  // answered, the failed ones included
   std::int64_t failed = 0;    // items answered with an error
   std::int64_t sink_failures = 0;  // outputs that could not be written to the end

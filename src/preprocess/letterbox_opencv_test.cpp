@@ -36,6 +36,7 @@ std::vector<Case> cases() {
     add(size, square);
     add(size, {384, 640});
     add(size, {416, 416}, Placement::kTopLeft);
+    add(size, {320, 320}, Placement::kStretched);
   }
   // Scales met in use, halvings among them, and contents that fill the network.
   add({810, 1080}, {480, 640});
@@ -56,7 +57,7 @@ std::vector<Case> cases() {
   for (int i = 0; i < 80; ++i) {
     add({static_cast<int>(1 + random() % 700), static_cast<int>(1 + random() % 700)},
         {static_cast<int>(32 * (1 + random() % 12)), static_cast<int>(32 * (1 + random() % 12))},
-        i % 2 == 0 ? Placement::kCentred : Placement::kTopLeft);
+        static_cast<Placement>(i % 3));
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
     Case& one = all[i];
@@ -79,7 +80,7 @@ void write_cases(const std::filesystem::path& path, const std::vector<Case>& all
   for (const Case& one : all) {
     const std::int32_t header[5] = {one.picture.width, one.picture.height, one.network.width,
                                     one.network.height,
-                                    one.placement == Placement::kCentred ? 1 : 0};
+                                    static_cast<std::int32_t>(one.placement)};
     file.write(reinterpret_cast<const char*>(header), sizeof header);
     file.write(reinterpret_cast<const char*>(one.pixels.data()),
                static_cast<std::streamsize>(one.pixels.size()));

@@ -118,7 +118,8 @@ TEST(LetterboxTest, PixelsAreWithinOneLevelOfExactInterpolation) {
   for (const Size size : picture_sizes()) {
     for (const Size network : {Size{64, 64}, Size{96, 32}, Size{160, 128}}) {
       const Picture picture = noise(size, ++seed);
-      for (const auto placement : {Placement::kCentred, Placement::kTopLeft}) {
+      for (const auto placement :
+           {Placement::kCentred, Placement::kTopLeft, Placement::kStretched}) {
         const Letterbox geometry = Letterbox::fit(size, network, placement);
         for (const auto set : instruction_sets()) {
           expect_close_to_reference(picture.view, geometry, {.instructions = set});
@@ -136,7 +137,8 @@ TEST(LetterboxTest, EveryInstructionSetGivesTheSameBytes) {
                     static_cast<int>(1 + random() % 200)};
     const Size network{static_cast<int>(1 + random() % 200), static_cast<int>(1 + random() % 200)};
     const Picture picture = noise(size, static_cast<std::uint32_t>(i), i % 5);
-    const Letterbox geometry = Letterbox::fit(size, network, Placement::kCentred);
+    const auto placement = i % 3 == 0 ? Placement::kStretched : Placement::kCentred;
+    const Letterbox geometry = Letterbox::fit(size, network, placement);
     LetterboxOptions options{.instructions = InstructionSet::kScalar};
     options.output_format = i % 2 == 0 ? PixelFormat::kRgb8 : PixelFormat::kBgr8;
     const std::vector<std::uint8_t> expected = run(picture.view, geometry, options);

@@ -84,6 +84,7 @@ HostOptions host_options(const ServiceOptions& options, RequestObserver* observe
   host.bypass_lane = config.bypass_lane;
   host.limits.pixels_max = std::int64_t{config.service.pixels_max_mp} * 1'000'000;
   host.plan_cache = options.plan_cache;
+  host.load = config.load;
   host.execution = options.execution;
   host.observer = observer;
   return host;
@@ -204,6 +205,8 @@ Result<DetectorOptions> RunningService::find(const std::string& name) const {
 
 KserveOptions RunningService::kserve_options() {
   KserveOptions options;
+  // Every load that may run, and one more that waits for each.
+  options.control_threads = 2 * options_.config.load.at_once;
   options.models = access_to(registry_, source());
   options.models.all_ready = [this] { return ready(); };
   options.models.unload = [this](const std::string& name) { return unload(name); };

@@ -34,7 +34,7 @@ class Conventions:
     channels: str = "rgb"
     mean: tuple = (0.0, 0.0, 0.0)  # on the 0..255 scale, in channel order
     std: tuple = (255.0, 255.0, 255.0)
-    placement: str = "centred"  # or top_left
+    placement: str = "centred"  # or top_left, stretched
     cell_offset: float = 0.5  # GFL: a cell's centre is (index + offset) * stride
 
 
@@ -53,10 +53,13 @@ class Letterbox:
 
 
 def letterbox(picture, size, placement):
-    """The picture in the middle (or top left corner) of a grey canvas of size x size."""
+    """The picture in the middle (or top left corner) of a grey canvas of size x size, or stretched
+    over all of it."""
     height, width = picture.shape[:2]
     ratio = min(size / height, size / width)
     content = (int(round(width * ratio)), int(round(height * ratio)))
+    if placement == "stretched":
+        content = (size, size)
     if placement == "centred":
         left = int(round((size - content[0]) / 2 - 0.1))
         top = int(round((size - content[1]) / 2 - 0.1))
@@ -81,7 +84,7 @@ def recognise(session):
                                (57.375, 57.12, 58.395))
         if sides % 4 == 0:
             return Conventions("gfl_bins", "rgb", (123.675, 116.28, 103.53),
-                               (58.395, 57.12, 57.375))
+                               (58.395, 57.12, 57.375), placement="stretched")
     if len(outputs) == 1 and len(shapes[0]) == 3:
         _, rows, columns = shapes[0]
         if columns == 6:

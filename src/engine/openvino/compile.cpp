@@ -4,8 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "core/log.h"
 #include "engine/openvino/expectation.h"
 
 namespace shoal {
@@ -34,6 +38,30 @@ void add_preprocessing(ov::preprocess::PrePostProcessor& processor, InputLayout 
   } else {
     steps.scale(std::vector<float>{1.0F / scale[0], 1.0F / scale[1], 1.0F / scale[2]});
   }
+}
+
+bool is_quantised(const ov::Model& graph) {
+  const auto nodes = graph.get_ops();
+  return std::any_of(nodes.begin(), nodes.end(), [](const auto& node) {
+    return std::string_view(node->get_type_name()) == "FakeQuantize";
+  });
+}
+
+// With the passes for low precision and, where they throw, without.
+ov::CompiledModel compile_quantised(const std::shared_ptr<const ov::Model>& graph,
+                                    ov::AnyMap config, bool* low_precision_failed) {
+  try {
+    return openvino_core().compile_model(graph, "CPU", config);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    if (is_out_of_memory(error)) throw;
+    log(LogLevel::kDebug, "engine", "compiling with low-precision passes: {}", reason_of(error));
+  }
+  config["LP_TRANSFORMS_MODE"] = std::string("NO");
+  auto compiled = openvino_core().compile_model(graph, "CPU", config);
+  if (low_precision_failed != nullptr) *low_precision_failed = true;
+  return compiled;
 }
 
 }  // namespace
@@ -81,7 +109,11 @@ ov::CompiledModel compile(const GraphPointer& fixed, InputLayout layout,
       ov::num_streams(settings.streams), ov::inference_num_threads(settings.threads),
       ov::hint::enable_cpu_pinning(false)};
   if (!settings.cache_folder.empty()) config.insert(ov::cache_dir(settings.cache_folder));
-  return openvino_core().compile_model(processor.build(), "CPU", config);
+  const std::shared_ptr<const ov::Model> built = processor.build();
+  if (is_quantised(*built)) {
+    return compile_quantised(built, std::move(config), settings.low_precision_failed);
+  }
+  return openvino_core().compile_model(built, "CPU", config);
 }
 
 }  // namespace shoal

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "engine/openvino/import.h"
 
@@ -14,7 +15,13 @@ struct CompileSettings {
   int threads = 1;                         // of all streams together
   std::string cache_folder;                // "" = none
   bool raw = false;                        // f32 input as the file declares it, not u8 pictures
+  // Set to true where OpenVINO's passes for low precision failed and were left out; nullptr: not
+  // wanted. They break some quantised graphs, which run without them, in f32 where they have to.
+  bool* low_precision_failed = nullptr;
 };
+
+inline constexpr std::string_view kWithoutLowPrecision =
+    "without OpenVINO's low-precision passes, which fail on this quantised model";
 
 // What the plug-in prefers on this machine where `asked` is kAuto.
 // Errors   unsupported for precisions that this engine does not run here, with what to use.

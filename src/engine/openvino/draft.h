@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/family.h"
 #include "engine/openvino/import.h"
+#include "engine/openvino/load_check.h"
 #include "engine/sidecar.h"
 
 namespace shoal {
@@ -27,6 +29,7 @@ struct Draft {
   std::string names_trouble;     // why metadata that is there gave no names
   GraphPointer fixed;            // a static copy at the default size and the exported batch
   std::string path;              // for messages
+  std::optional<ReadingLimit> reading;  // until the graph has been looked at
 
   [[nodiscard]] std::string metadata_value(const std::string& key) const {
     const auto found = metadata.find(key);

@@ -19,7 +19,13 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 constexpr Seconds kMeasureFor{1.0};  // for both ways together
-constexpr double kGainNeeded = 1.03;  // below it, noise would decide
+// A second compiled network is a second copy of the weights, and buffers of a whole batch for each
+// stream: some hundred megabytes for a small detector. A smaller gain is not worth that.
+constexpr double kGainNeeded = 1.15;
+
+bool is_worth(double spread_rate, double batched_rate) {
+  return batched_rate > kGainNeeded * spread_rate;
+}
 
 // Lanes of one way of execution, each with pictures in place.
 class Contender {
@@ -82,7 +88,7 @@ Result<PlanChoice> measure(const PlanRequest& request, const CompiledBucket& spr
     SHOAL_TRY(one_by_one.round());
     SHOAL_TRY(together.round());
   } while (one_by_one.spent() + together.spent() < kMeasureFor);
-  return PlanChoice{.batched = together.rate() > kGainNeeded * one_by_one.rate(),
+  return PlanChoice{.batched = is_worth(one_by_one.rate(), together.rate()),
                     .spread_rate = one_by_one.rate(),
                     .batched_rate = together.rate()};
 }
@@ -136,7 +142,11 @@ Result<std::string> plan_batched(const PlanRequest& request, CompiledBucket& buc
 
 Result<std::string> plan_measured(const PlanRequest& request, CompiledBucket& bucket) {
   const PlanKey key = make_key(request, bucket.size);
-  const auto remembered = find_plan(request.cache_file, key);
+  auto remembered = find_plan(request.cache_file, key);
+  // By today's rule, whatever was decided when it was measured.
+  if (remembered && !is_worth(remembered->spread_rate, remembered->batched_rate)) {
+    remembered->batched = false;
+  }
   if (remembered && !remembered->batched) return describe(*remembered, "remembered");
   auto compiled = compile_batched(request, bucket.size);
   if (!compiled) {

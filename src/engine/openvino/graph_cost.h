@@ -14,7 +14,8 @@ struct GraphCost {
   int kernels = 0;                    // convolutions and matrix products
 };
 
-// REQUIRES: a graph with static shapes. FLOPs as Ultralytics' tables count them: only
+// REQUIRES: a graph with a static input; what depends on data costs nothing.
+// FLOPs as Ultralytics' tables count them: only
 // convolutions and matrix products of the data path.
 [[nodiscard]] GraphCost graph_cost(const ov::Model& graph);
 

@@ -16,11 +16,13 @@
 #include <optional>
 #include <set>
 
+#include "core/memory_size.h"
 #include "engine/family.h"
 #include "engine/openvino/batch.h"
 #include "engine/openvino/draft.h"
 #include "engine/openvino/graph_cost.h"
 #include "engine/openvino/grid_probe.h"
+#include "engine/openvino/load_check.h"
 
 namespace shoal {
 namespace {
@@ -115,8 +117,9 @@ Result<GraphFacts> collect_facts(const Draft& draft) {
     if (shape.is_dynamic()) {
       return draft.refuse(ErrorCode::kUnsupported,
                     fmt::format("output '{}' has the data-dependent shape {}{}; export the model "
-                                "without suppression (nms=False) inside",
-                                output_name(output), shape.to_string(), suppression_in(fixed)));
+                                "without suppression inside: yolo export model=... format=onnx "
+                                "nms=False", output_name(output), shape.to_string(),
+                                suppression_in(fixed)));
     }
     OutputFacts fact{.name = output_name(output), .shape = {}, .whole = {}};
     const ov::Shape whole = shape.to_shape();
@@ -313,38 +316,66 @@ void check_dynamic_batch(Draft& draft, FamilyMatch& match) {
   match.why += "; the input's batch is symbolic, but 1 is baked in behind it";
 }
 
-Result<ImportedModel> recognise(Draft& draft, const std::vector<std::string>& class_names) {
+// A graph that suppresses boxes itself answers what Shoal has nothing to add to.
+void note_suppression(const ov::Model& graph, FamilyMatch& match) {
+  if (suppression_in(graph).empty()) return;
+  match.why += "; it suppresses boxes itself, with the confidence and overlap of its export";
+}
+
+Result<ImportedModel> recognise(Draft& draft, const EngineOptions& options) {
   const std::string task = draft.metadata_value("task");
   if (!task.empty() && task != "detect") {
     return draft.refuse(ErrorCode::kUnsupported,
                   fmt::format("its metadata says task '{}'; Shoal runs 'detect'", task));
   }
   SHOAL_TRY(read_input(draft));
-  read_names(draft, class_names);
+  read_names(draft, options.class_names);
   const ModelDescription& description = draft.model.description;
   draft.fixed = reshaped(draft.model.graph, draft.model.layout,
                          std::max<std::int64_t>(1, description.baked_batch),
                          description.input.size);
+  SHOAL_TRY(check_load(*draft.fixed, options.load, options.memory_limit, draft.path));
+  draft.reading.reset();
   const GraphFacts facts = SHOAL_TRY(collect_facts(draft));
   FamilyMatch match = SHOAL_TRY(choose_family(draft, facts));
   SHOAL_TRY(describe_classes(draft, match));
   SHOAL_TRY(describe_input(draft, match));
   describe_declared(draft, facts);
+  note_suppression(*draft.fixed, match);
   arrange_outputs(draft, match, facts);
   check_dynamic_batch(draft, match);
   describe(draft, std::move(match));
   return std::move(draft.model);
 }
 
+// Of the model's files; 0 for what is not there, which reading says.
+std::int64_t file_bytes(const ModelSource& source) {
+  if (!source.embedded.empty()) return static_cast<std::int64_t>(source.embedded.size());
+  std::int64_t bytes = 0;
+  const std::filesystem::path path(source.path);
+  for (const auto& part : {path, std::filesystem::path(path).replace_extension(".bin")}) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(part, error);
+    if (!error) bytes += static_cast<std::int64_t>(size);
+  }
+  return bytes;
+}
+
 }  // namespace
 
-Result<ImportedModel> import_model(const ModelSource& source, const std::string& family,
-                                   const std::vector<std::string>& class_names) {
+Result<ImportedModel> import_model(const ModelSource& source, const EngineOptions& options) {
   Draft draft;
   draft.path = source.path.empty() ? source.name : source.path;
   ModelSource shown = source;
   shown.path = draft.path;
-  GraphFile file = SHOAL_TRY(read_graph(shown));
+  draft.reading.emplace(options.load.memory_max + 4 * file_bytes(source));
+  auto read = read_graph(shown);
+  if (!read && read.error().code == ErrorCode::kOutOfMemory) {
+    return draft.refuse(ErrorCode::kOutOfMemory,
+                  fmt::format("reading it needs more memory than there is, or than load.memory_max "
+                              "allows ({})", memory_text(options.load.memory_max)));
+  }
+  GraphFile file = SHOAL_TRY(std::move(read));
   draft.model.graph = std::move(file.graph);
   ModelDescription& description = draft.model.description;
   description.content_hash = file.content_hash;
@@ -352,7 +383,8 @@ Result<ImportedModel> import_model(const ModelSource& source, const std::string&
   description.name =
       source.name.empty() ? std::filesystem::path(source.path).stem().string() : source.name;
   draft.sidecar = SHOAL_TRY(read_sidecar(source.embedded.empty() ? source.path : ""));
-  draft.family = !family.empty() ? family : draft.sidecar.family.value_or("");
+  draft.family =
+      !options.family.empty() ? options.family : draft.sidecar.family.value_or("");
   if (!draft.family.empty()) {
     if (auto known = check_family_name(draft.family); !known) {
       return draft.refuse(known.error().code, known.error().message);
@@ -360,7 +392,7 @@ Result<ImportedModel> import_model(const ModelSource& source, const std::string&
   }
   return catching(ErrorCode::kUnsupported, draft.path, [&]() -> Result<ImportedModel> {
     draft.metadata = read_metadata(*draft.model.graph);
-    return recognise(draft, class_names);
+    return recognise(draft, options);
   });
 }
 

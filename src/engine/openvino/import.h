@@ -19,13 +19,13 @@ struct ImportedModel {
   HeadClaims claims;      // what the sidecar says, and is believed in
 };
 
-// `family` and `class_names` as in EngineOptions.
+// Of `options` it reads family, class_names, load and memory_limit.
 //
 // Errors   as read_graph; unsupported if it is no detector of the table (the message lists what
 //          was found and what is known), or if several rows fit (names them, asks for `family`);
-//          invalid_argument if names and classes differ in number.
+//          invalid_argument if names and classes differ in number; those of check_load, before
+//          anything of the graph is computed.
 [[nodiscard]] Result<ImportedModel> import_model(const ModelSource& source,
-                                                 const std::string& family,
-                                                 const std::vector<std::string>& class_names);
+                                                 const EngineOptions& options);
 
 }  // namespace shoal

@@ -23,23 +23,21 @@ Size rectangle_of(const ModelDescription& model) {
   return {model.input.size.width, height};
 }
 
-Result<ov::CompiledModel> compile_single(const ImportedModel& model, const GraphPointer& single) {
+Result<ov::CompiledModel> compile_single(const ImportedModel& model, const GraphPointer& single,
+                                         const CompileSettings& settings) {
   return catching(ErrorCode::kUnsupported, model.description.path,
                   [&]() -> Result<ov::CompiledModel> {
-                    const CompileSettings settings{.precision = Precision::kFp32,
-                                                   .cache_folder = {}};
                     return compile(single, model.layout, model.description.input, settings);
                   });
 }
 
 // Whether two pictures in one call give what each gives alone.
-Result<void> try_batched(const ImportedModel& model, ov::CompiledModel& alone) {
+Result<void> try_batched(const ImportedModel& model, ov::CompiledModel& alone,
+                         const CompileSettings& settings) {
   constexpr int kBatch = 2;
   const GraphPointer pair = SHOAL_TRY(graph_at(model, model.description.input.size, kBatch));
   return catching(ErrorCode::kUnsupported, "trial run", [&]() -> Result<void> {
-    const CompileSettings settings{.precision = Precision::kFp32, .cache_folder = {}};
-    const InputDescription& input = model.description.input;
-    auto together = compile(pair, model.layout, input, settings);
+    auto together = compile(pair, model.layout, model.description.input, settings);
     if (same_bits(run_trial(alone, kBatch), run_trial(together, kBatch))) return {};
     return Error{ErrorCode::kUnsupported,
                  "pictures in a batch of 2 differ from the same pictures alone"};
@@ -59,13 +57,18 @@ Result<ModelInspection> inspect_imported(ImportedModel model, const EngineOption
     const GraphCost cost = graph_cost(**single);
     inspection.weight_bytes = cost.weight_bytes;
     inspection.activation_bytes = live_peak(**single, Precision::kFp32).bytes;
-    auto alone = SHOAL_TRY(compile_single(model, *single));
+    bool low_precision_failed = false;
+    const CompileSettings settings{.precision = SHOAL_TRY(choose_precision(options.precision)),
+                                   .cache_folder = {},
+                                   .low_precision_failed = &low_precision_failed};
+    auto alone = SHOAL_TRY(compile_single(model, *single, settings));
     SHOAL_TRY(try_head(alone, model, exported));
-    if (auto batched = try_batched(model, alone); !batched) {
+    if (auto batched = try_batched(model, alone, settings); !batched) {
       refuse("batched execution", batched.error());
     }
+    if (low_precision_failed) inspection.notes.emplace_back(kWithoutLowPrecision);
   } else {
-    refuse("any execution", single.error());
+    refuse(std::string(kAnyExecution), single.error());
   }
   std::vector<Size> buckets = options.buckets;
   if (buckets.empty()) buckets.push_back(rectangle_of(model.description));

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/openvino/load_check.h"
+
 namespace shoal {
 namespace {
 
@@ -118,7 +120,7 @@ class Liveness {
       const auto shared = shared_buffer(node, i, now);
       if (!shared) {
         const std::int64_t width = half_ && !tail_.contains(&node) ? 2 : 4;
-        const auto elements = static_cast<std::int64_t>(ov::shape_size(node.get_output_shape(i)));
+        const std::int64_t elements = elements_at_most(node.get_output_partial_shape(i));
         buffer_of_[value] = buffers_.size();
         buffers_.push_back({.bytes = width * elements, .born = now, .dies = now});
       } else {
@@ -135,9 +137,12 @@ class Liveness {
                                                          std::size_t now) const {
     const bool elementwise = is_elementwise(node);
     if (!elementwise && !is_view(node)) return std::nullopt;
-    const std::size_t elements = ov::shape_size(node.get_output_shape(output));
+    const std::int64_t elements = elements_at_most(node.get_output_partial_shape(output));
     for (const auto& input : node.input_values()) {
-      if (constant(input.get_node()) || ov::shape_size(input.get_shape()) != elements) continue;
+      if (constant(input.get_node()) ||
+          elements_at_most(input.get_partial_shape()) != elements) {
+        continue;
+      }
       if (elementwise && needed_later(input, now)) continue;
       // A change of width is a copy.
       if (half_ && tail_.contains(&node) != tail_.contains(input.get_node())) continue;

@@ -23,7 +23,9 @@ struct LivePeak {
 // The model's own input counts, its outputs too: they live in the engine's memory before they are
 // copied. Against OpenVINO 2026.4's resident memory: docs/memory.md.
 //
-// REQUIRES: a graph with static shapes.
+// Shapes that depend on data, as behind a suppression inside the graph, count with their bounds.
+//
+// REQUIRES: a graph with a static input.
 // Cost     O(nodes x tensors alive).
 [[nodiscard]] LivePeak live_peak(const ov::Model& graph, Precision precision);
 

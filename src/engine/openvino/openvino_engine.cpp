@@ -179,10 +179,12 @@ Result<std::unique_ptr<Engine>> load_openvino_engine(ImportedModel model,
                             .batch_max = parts.batch_max,
                             .lanes = parts.lanes,
                             .cache_file = options.plan_cache};
+  bool low_precision_failed = false;
+  CompileSettings first = request.settings;
+  first.low_precision_failed = &low_precision_failed;
   std::vector<std::string> plans;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
-    parts.buckets.push_back(SHOAL_TRY(compiled_bucket(model, graphs[i], sizes[i],
-                                                      request.settings)));
+    parts.buckets.push_back(SHOAL_TRY(compiled_bucket(model, graphs[i], sizes[i], first)));
     if (i == 0 && !options.raw) {
       SHOAL_TRY(try_head(parts.buckets.back().single, model, sizes[i]));
     }
@@ -200,6 +202,7 @@ Result<std::unique_ptr<Engine>> load_openvino_engine(ImportedModel model,
   }
   parts.memory = plan_memory(networks, shape);
   parts.summary = summarise(parts, plans) + narrowed_text(shape, options);
+  if (low_precision_failed) parts.summary += std::string("; ") + kWithoutLowPrecision.data();
   parts.model = std::move(model.description);
   return std::unique_ptr<Engine>(std::make_unique<OpenVinoEngine>(std::move(parts)));
 }

@@ -26,6 +26,7 @@ class Graph:
         self.input = helper.make_tensor_value_info(
             "images", TensorProto.FLOAT, [first, 3, self.height, self.width])
         self.first = first
+        self.source = "images"  # what the first convolutions see
 
     def constant(self, values, dtype=np.float32):
         name = f"constant_{len(self.constants)}"
@@ -44,7 +45,7 @@ class Graph:
     def conv(self, stride, channels, scale=1):
         weights = self.rng.normal(0, 0.3 * scale / stride, (channels, 3, stride, stride))
         bias = self.rng.normal(0, 0.5, channels)
-        return self.add("Conv", ["images", self.constant(weights), self.constant(bias)],
+        return self.add("Conv", [self.source, self.constant(weights), self.constant(bias)],
                         kernel_shape=[stride, stride], strides=[stride, stride])
 
     def cells(self, strides, channels, scale=1):
@@ -239,6 +240,89 @@ def free_grid(folder):
     g.save(folder / "xywh_free_grid.onnx", names=NAMES)
 
 
+def suppressed(folder):
+    """As Ultralytics' export(nms=True) writes it: the kept boxes of picture 0, padded to K rows."""
+    keep = 20
+    g = Graph(batch=1)
+    index = lambda *values: g.constant(list(values), np.int64)
+    scalar = lambda value: g.constant(value, np.int64)
+    rows = g.add("Transpose", [xywh(g, "decoded")], perm=[0, 2, 1])
+    centre, size, scores = g.add("Split", [rows, index(2, 2, CLASSES)], count=3, axis=2)
+    half = g.add("Mul", [size, g.constant(.5)])
+    corners = g.add("Concat", [g.add("Sub", [centre, half]), g.add("Add", [centre, half])], axis=2)
+    best = g.add("ReduceMax", [scores], axes=[2], keepdims=0)
+    classes = g.add("ArgMax", [scores], axis=2, keepdims=0)
+    first = [g.add("Gather", [value, scalar(0)], axis=0) for value in (corners, best, classes)]
+    sure = g.add("Greater", [first[1], g.constant(.25)])
+    where = g.add("Squeeze", [g.add("NonZero", [sure]), index(0)])
+    boxes, best, classes = (g.add("Gather", [value, where], axis=0) for value in first)
+    classes = g.add("Unsqueeze", [g.add("Cast", [classes], to=TensorProto.FLOAT), index(1)])
+    apart = g.add("Add", [boxes, g.add("Mul", [classes, g.constant(7680.)])])
+    kept = g.add("NonMaxSuppression", [
+        g.add("Unsqueeze", [apart, index(0)]), g.add("Unsqueeze", [best, index(0, 1)]),
+        index(2**31 - 1), g.constant([.7])])
+    kept = g.add("Slice", [g.add("Gather", [kept, scalar(2)], axis=1), index(0), index(keep),
+                           index(0)])
+    found = g.add("Concat", [boxes, g.add("Unsqueeze", [best, index(1)]), classes], axis=1)
+    found = g.add("Gather", [found, kept], axis=0)
+    count = g.add("Gather", [g.add("Shape", [found]), index(0)])
+    missing = g.add("Concat", [index(0, 0), g.add("Sub", [index(keep), count]), index(0)], axis=0)
+    rows = g.add("Unsqueeze", [g.add("Pad", [found, missing]), index(0)])
+    g.output(g.add("ScatterND", [g.constant(np.zeros((1, keep, 6))), g.constant([[0]], np.int64),
+                                 rows], "output0"), [keep, 6])
+    g.save(folder / "suppressed.onnx", names=NAMES, args="{'nms': True}")
+
+
+def quantised(folder):
+    """Its low-precision passes fail: a sum of a quantised tensor and a quantised constant."""
+    g = Graph()
+    scale, zero = g.constant(.01), g.constant(0, np.uint8)
+    quantise = lambda value: g.add(
+        "DequantizeLinear", [g.add("QuantizeLinear", [value, scale, zero]), scale, zero])
+    some = g.constant(g.rng.uniform(0, .5, (1, 3, 64, 64)))
+    g.source = g.add("Add", [quantise("images"), quantise(some)])
+    g.output(xywh(g), [4 + CLASSES, CELLS])
+    g.save(folder / "quantised_sum.onnx", names=NAMES)
+
+
+def heavy(folder):
+    """Small files that cost gigabytes or hours to load."""
+    def detector(name, spoil):
+        g = Graph()
+        g.output(g.add("Identity", [spoil(g, xywh(g, "decoded"))], "output0"),
+                 [4 + CLASSES, CELLS])
+        g.save(folder / f"{name}.onnx", names=NAMES)
+
+    def huge_constant(g, value):
+        ones = g.add("ConstantOfShape", [g.constant([3000, 3000, 300], np.int64)])
+        return g.add("Add", [value, g.add("ReduceMax", [ones], keepdims=0)])
+
+    def huge_product(g, value):
+        column = g.constant(np.zeros((40000, 1)))
+        row = g.constant(np.zeros((1, 40000)))
+        return g.add("Add", [value, g.add("ReduceMax", [g.add("Mul", [column, row])], keepdims=0)])
+
+    def huge_activation(g, value):
+        tall = g.add("Tile", [value, g.constant([1, 1, 1000000], np.int64)])
+        return g.add("Add", [value, g.add("ReduceMax", [tall], axes=[2])])
+
+    def long_chain(g, value):
+        for _ in range(1200):
+            value = g.add("Relu", [value])
+        return value
+
+    def huge_shape(g, value):  # evaluated while the file is read: a shape depends on it
+        threes = g.add("Range", [g.constant(0, np.int64), g.constant(10**9, np.int64),
+                                 g.constant(1, np.int64)])
+        rows = g.add("Gather", [threes, g.constant([4 + CLASSES], np.int64)])
+        shape = g.add("Concat", [g.constant([0], np.int64), rows, g.constant([-1], np.int64)],
+                      axis=0)
+        return g.add("Reshape", [value, shape])
+
+    for spoil in (huge_constant, huge_product, huge_activation, long_chain, huge_shape):
+        detector(spoil.__name__, spoil)
+
+
 def no_detectors(folder):
     g = Graph()
     pooled = g.add("GlobalAveragePool", [g.conv(8, 1000)])
@@ -260,7 +344,8 @@ def no_detectors(folder):
 def main():
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for make in (one_tensor, objectness, end_to_end, pairs, batch_traps, free_grid, no_detectors):
+    for make in (one_tensor, objectness, end_to_end, pairs, batch_traps, free_grid, suppressed,
+                 quantised, heavy, no_detectors):
         make(folder)
     openvino.save_model(openvino.Core().read_model(folder / "xywh_dynamic.onnx"),
                         folder / "xywh_ir.xml", compress_to_fp16=False)

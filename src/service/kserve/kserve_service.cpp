@@ -101,7 +101,7 @@ LogHooks log_hooks() { return {.get = log_settings, .set = change_log}; }
 KserveService::KserveService(KserveOptions options)
     : options_(std::move(options)),
       workers_("kserve-answer", options_.threads),
-      control_("kserve-control", 1) {}
+      control_("kserve-control", options_.control_threads) {}
 
 std::vector<std::string> KserveService::extensions() const {
   std::vector<std::string> names{"binary_tensor_data", "parameters", "schedule_policy",

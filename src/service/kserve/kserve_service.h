@@ -50,6 +50,7 @@ struct KserveOptions {
   bool timeout_override = false;
   std::size_t items_max = 4096;  // pictures or batch positions of one call
   int threads = 2;               // that read large requests and write answers
+  int control_threads = 4;       // that wait for loads and unloads of models
 };
 
 // Lifetime  outlives the servers and the calls they started: drain the servers, close the registry,
@@ -62,7 +63,7 @@ class KserveService {
   [[nodiscard]] const KserveOptions& options() const { return options_; }
   [[nodiscard]] const ModelAccess& models() const { return options_.models; }
   [[nodiscard]] WorkerPool& workers() { return workers_; }
-  [[nodiscard]] WorkerPool& control() { return control_; }  // one thread: loads take seconds
+  [[nodiscard]] WorkerPool& control() { return control_; }  // for loads: seconds, minutes
   // Only those that work.
   [[nodiscard]] std::vector<std::string> extensions() const;
 
