@@ -9,10 +9,13 @@
 #include <string_view>
 #include <system_error>
 
+#include "core/read_file.h"
 #include "core/suggest.h"
 
 namespace shoal {
 namespace {
+
+constexpr std::size_t kFileBytesMax = std::size_t{4} << 20;
 
 constexpr std::array<std::string_view, 13> kKeys = {
     "family",  "names", "mean",        "std",         "scale",             "color_order",
@@ -165,7 +168,9 @@ Result<Sidecar> read_sidecar(const std::string& model_path) {
     if (!std::filesystem::is_regular_file(path, ignored)) return Sidecar{};
   }
   try {
-    const toml::table table = toml::parse_file(path.string());
+    const std::string text = SHOAL_TRY(
+        file_text(path.string(), {.bytes_max = kFileBytesMax, .expected = "a sidecar"}));
+    const toml::table table = toml::parse(text);
     return read_table(table, path.string());
   } catch (const toml::parse_error& error) {
     return Error{ErrorCode::kCorruptInput,

@@ -192,9 +192,9 @@ std::string to_json(const EvalReport& report) {
                            boost::json::serialize(boost::json::string(entry.name)),
                            six_decimals(entry.map50_95), entry.instances);
   }
-  return fmt::format(R"({{"map50_95":{},"map50":{},"images":{},"classes":[{}]}})",
+  return fmt::format(R"({{"map50_95":{},"map50":{},"images":{},"left_out":{},"classes":[{}]}})",
                      six_decimals(report.map50_95), six_decimals(report.map50), report.images,
-                     classes);
+                     report.left_out, classes);
 }
 
 }  // namespace shoal

@@ -35,11 +35,12 @@ struct EvalReport {
   double map50_95 = 0;  // mean over `classes`; 0 where nothing is labelled
   double map50 = 0;
   std::int64_t images = 0;
+  std::int64_t left_out = 0;  // pictures that could not be judged; the caller's
   std::vector<ClassReport> classes;  // those with instances, by class id: others have no AP
 };
 
-// One line of JSON: {"map50_95":..,"map50":..,"images":..,"classes":[{"name","map50_95",
-// "instances"}]}, six decimals at most.
+// One line of JSON: {"map50_95":..,"map50":..,"images":..,"left_out":..,"classes":[{"name",
+// "map50_95","instances"}]}, six decimals at most.
 [[nodiscard]] std::string to_json(const EvalReport& report);
 
 // Collects pictures one at a time and keeps 24 bytes a counted detection.

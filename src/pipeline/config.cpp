@@ -6,17 +6,19 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <iterator>
 #include <utility>
 #include <vector>
 
+#include "core/read_file.h"
 #include "pipeline/config_values.h"
 #include "pipeline/site_config_check.h"
 #include "pipeline/site_config_lists.h"
 
 namespace shoal {
 namespace {
+
+constexpr std::size_t kFileBytesMax = std::size_t{16} << 20;
 
 struct Option {
   std::string_view section;
@@ -221,9 +223,8 @@ Result<Config> parse_config(std::string_view text, std::string_view name) {
 }
 
 Result<Config> load_config(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Error{ErrorCode::kNotFound, path + ": cannot be opened"};
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::string text =
+      SHOAL_TRY(file_text(path, {.bytes_max = kFileBytesMax, .expected = "a shoal.toml"}));
   return parse_config(text, path);
 }
 

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <set>
 #include <system_error>
@@ -14,27 +13,21 @@
 #include <utility>
 
 #include "core/log.h"
+#include "core/read_file.h"
 #include "sink/alarm_file.h"
 
 namespace shoal {
 namespace {
 
 constexpr std::size_t kInMemory = 256;
-constexpr std::int64_t kFileMax = 16 << 20;  // bytes; of a JSON or thumbnail that is worth reading
+constexpr std::size_t kFileMax = 16 << 20;  // bytes; of a JSON or thumbnail that is worth reading
 constexpr std::string_view kPart = ".part";
 
 // Empty where the file is missing, unreadable or too large.
 template <typename Bytes>
 Bytes read_small(const std::string& path) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) return {};
-  const auto size = static_cast<std::int64_t>(file.tellg());
-  if (size <= 0 || size > kFileMax) return {};
-  file.seekg(0);
-  Bytes bytes;
-  bytes.resize(static_cast<std::size_t>(size));
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
-  return file.gcount() == size ? bytes : Bytes{};
+  const auto bytes = file_bytes(path, {.bytes_max = kFileMax});
+  return bytes ? Bytes(bytes->begin(), bytes->end()) : Bytes{};
 }
 
 // The newest alarms are kept whole; an alarm says what has become of its clip.

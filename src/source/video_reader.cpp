@@ -62,8 +62,8 @@ void listen_to_ffmpeg() {
 // (Sound is there because playlists of HLS may refer to it.)
 constexpr const char* kFormats =
     "rtsp,sdp,rtp,hls,mpegts,mpeg,mpegvideo,m4v,h264,hevc,obu,ivf,vc1,mjpeg,mpjpeg,image2,"
-    "jpeg_pipe,png_pipe,gif,mov,matroska,webm,avi,asf,asf_o,flv,live_flv,ogg,mxf,nut,wtv,rm,dhav,"
-    "yuv4mpegpipe,aac,mp3,ac3,eac3,wav,webvtt";
+    "jpeg_pipe,png_pipe,gif,apng,mov,matroska,webm,avi,asf,asf_o,flv,live_flv,ogg,mxf,nut,wtv,rm,"
+    "dhav,yuv4mpegpipe,aac,mp3,ac3,eac3,wav,webvtt";
 
 // How the display matrix turns the stored picture, as EXIF's orientation. x' = a x + c y and
 // y' = b x + d y, with a, b, c, d at places 0, 1, 3 and 4; only quarter turns and mirrors count.
