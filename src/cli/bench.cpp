@@ -73,7 +73,10 @@ Result<BenchOptions> bench_options(const BenchArguments& arguments) {
   options.scenario = scenario->second;
   options.from = from->second;
   options.seconds = arguments.seconds;
-  options.files = arguments.files;
+  // Before anything is compiled: what cannot be read is said at once.
+  if (options.from == BenchFrom::kDisk) {
+    options.files = SHOAL_TRY(read_bench_pictures(arguments.files));
+  }
   return options;
 }
 
@@ -123,7 +126,8 @@ int run_bench(const BenchArguments& arguments, const Overrides& overrides) {
 VerbBody add_bench(CLI::App& program) {
   const auto arguments = std::make_shared<BenchArguments>();
   CLI::App& verb = *program.add_subcommand("bench", "images a second and latency, measured");
-  verb.add_option("PICTURE", arguments->files, "picture files for --from disk");
+  verb.add_option("PICTURE", arguments->files, "picture files or folders for --from disk")
+      ->allow_extra_args(false);
   add_model_arguments(verb, arguments->model);
   verb.remove_option(verb.get_option("--batch"));
   verb.add_option("--batch", arguments->batches, "batch sizes to measure: 1,2,4,8")

@@ -121,6 +121,8 @@ int run_detect(const DetectArguments& arguments, const Overrides& overrides) {
     config->detector.confidence = std::min(config->detector.confidence, TrackerOptions{}.low);
   }
   apply(arguments.boxes, *config);
+  const auto chosen = choose_classes(arguments.boxes, config->detector);
+  if (!chosen) return report_load_error(chosen.error());
   const auto engine = make_engine_options(arguments.model, *config);
   if (!engine) return report_load_error(engine.error());
   auto lanes = load_lanes(config->detector, *engine);
@@ -155,7 +157,8 @@ VerbBody add_detect(CLI::App& program) {
   CLI::App& verb = *program.add_subcommand("detect", "pictures, videos and streams to boxes");
   verb.add_option("SOURCE", arguments->inputs,
                   "pictures, directories, globs, list.txt, videos, RTSP/HTTP URLs, "
-                  "synthetic:pcb?size=1280x720&frames=500");
+                  "synthetic:pcb?size=1280x720&frames=500")
+      ->allow_extra_args(false);  // else [a,b] would be a list, and not a folder's name
   add_model_arguments(verb, arguments->model);
   add_box_arguments(verb, arguments->boxes);
   verb.add_flag("--recursive", arguments->recursive, "descend into sub-folders");

@@ -40,6 +40,10 @@ void print_report(const EvalReport& report, const RunSummary& summary, const std
     fmt::print(stderr, "  {:<24} {:>9}   {:>8.3f}   {:>6.3f}\n", one.name, one.instances,
                one.map50_95, one.map50);
   }
+  if (report.left_out > 0) {
+    fmt::print(stderr, "  left out {} {}: see the warnings\n", report.left_out,
+               report.left_out == 1 ? "picture" : "pictures");
+  }
   for (const std::string& failure : summary.failures) {
     fmt::print(stderr, "  failed   {}\n", failure);
   }
@@ -52,12 +56,14 @@ EvalReport evaluate(LanePool& lanes, const Dataset& dataset, const EvalArguments
   std::optional<ProgressBar> bar;
   RunOptions options;
   for (const DatasetItem& item : dataset.items) options.reader.inputs.push_back(item.picture);
+  options.reader.source.films = false;  // one outcome a picture
   options.decode_threads = config.decode_threads;
   options.scaled_decode = config.scaled_decode || arguments.scaled_decode;
   options.requests_max = config.detector.requests_max;
   options.stop = &interrupted();
   std::size_t next = 0;
   options.on_outcome = [&](const Outcome& outcome) {
+    if (next >= dataset.items.size()) return;
     const DatasetItem& item = dataset.items[next];
     // Without a size (the picture failed) only the number of labels matters.
     const Size size = outcome.size.width > 0 ? outcome.size : Size{1, 1};
@@ -67,7 +73,9 @@ EvalReport evaluate(LanePool& lanes, const Dataset& dataset, const EvalArguments
   };
   if (!arguments.quiet) options.on_progress = progress_to(bar);
   summary = run_inputs(lanes, options);
-  return evaluator.finish();
+  EvalReport report = evaluator.finish();
+  report.left_out = dataset.left_out_count;
+  return report;
 }
 
 int run_eval(const EvalArguments& arguments, const Overrides& overrides) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "core/class_selection.h"
 #include "core/log.h"
 #include "core/memory_size.h"
 #include "pipeline/loading.h"
@@ -86,10 +87,11 @@ void add_box_arguments(CLI::App& verb, BoxArguments& arguments) {
   verb.add_option("--iou", arguments.iou, "overlap that suppresses (0.7)")->type_name("P");
   verb.add_option("--max-det", arguments.max_det, "most detections of a picture (300)")
       ->type_name("N");
-  verb.add_option("--classes", arguments.classes, "keep only these class numbers")
+  verb.add_option("--classes", arguments.classes,
+                  "keep only these classes, by number or name: 0,2 or person,car")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->type_name("N,N");
+      ->type_name("CLASS,CLASS");
   verb.add_flag("--agnostic", arguments.agnostic, "suppress across classes");
   verb.add_flag("--multi-label", arguments.multi_label,
                 "every class above --conf is a box of its own, as eval scores them");
@@ -124,9 +126,27 @@ void apply(const BoxArguments& arguments, Config& config) {
   set_if(detector.confidence, arguments.confidence);
   set_if(detector.iou, arguments.iou);
   set_if(detector.max_det, arguments.max_det);
-  if (!arguments.classes.empty()) detector.classes = arguments.classes;
   detector.agnostic = detector.agnostic || arguments.agnostic;
   detector.multi_label = detector.multi_label || arguments.multi_label;
+}
+
+Result<void> choose_classes(const BoxArguments& arguments, DetectorOptions& detector) {
+  if (arguments.classes.empty()) return {};
+  std::vector<int> numbers;
+  for (const std::string& word : arguments.classes) {
+    const auto number = class_number(word);
+    if (number && *number >= 0) numbers.push_back(*number);
+  }
+  const EngineOptions engine = SHOAL_TRY(engine_options(detector));
+  const auto inspection = inspect_model(resolve_model(detector.model), engine);
+  if (inspection) {
+    numbers = SHOAL_TRY(
+        class_numbers_of(arguments.classes, inspection->model.class_names, "--classes"));
+  } else if (numbers.size() < arguments.classes.size()) {
+    return inspection.error();
+  }
+  detector.classes = std::move(numbers);
+  return {};
 }
 
 Result<EngineOptions> make_engine_options(const ModelArguments& arguments, Config& config) {

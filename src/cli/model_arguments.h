@@ -34,7 +34,7 @@ struct BoxArguments {
   std::optional<float> confidence;
   std::optional<float> iou;
   std::optional<int> max_det;
-  std::vector<int> classes;
+  std::vector<std::string> classes;  // numbers or names
   bool agnostic = false;
   bool multi_label = false;
 };
@@ -48,7 +48,12 @@ void add_box_arguments(CLI::App& verb, BoxArguments& arguments);
 [[nodiscard]] Result<Config> make_config(
     const ModelArguments& arguments,
     const std::vector<std::pair<std::string, std::string>>& overrides);
+// All but --classes, which needs the model's names.
 void apply(const BoxArguments& arguments, Config& config);
+// --classes for this model, whose file is read for its names.
+// Errors   invalid_argument: no such class; those of inspect_model.
+[[nodiscard]] Result<void> choose_classes(const BoxArguments& arguments,
+                                          DetectorOptions& detector);
 
 // Where measured decisions are remembered: $XDG_CACHE_HOME/shoal or ~/.cache/shoal.
 [[nodiscard]] std::string plan_cache_path();

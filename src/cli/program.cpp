@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/parse_error.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "core/log.h"
@@ -23,6 +24,21 @@ namespace shoal {
 namespace {
 
 constexpr std::string_view kVersion = "shoal 0.1.0";
+
+// What stands in front of a word behind "--". Such words are names, whatever they begin with; CLI11
+// forgets the mark when it goes from the verb's words to the program's.
+constexpr char kNameMark = '\x01';
+
+void mark_names(std::vector<std::string>& words) {
+  const auto end = std::find(words.begin(), words.end(), "--");
+  if (end == words.end()) return;
+  for (auto name = words.erase(end); name != words.end(); ++name) name->insert(0, 1, kNameMark);
+}
+
+std::string without_mark(std::string word) {
+  if (word.starts_with(kNameMark)) word.erase(0, 1);
+  return word;
+}
 
 // Takes --section.key VALUE and --section.key=VALUE out of the words: they are configuration, which
 // CLI11 would not tell from a positional argument.
@@ -46,7 +62,8 @@ Result<Overrides> take_overrides(std::vector<std::string>& words) {
   return overrides;
 }
 
-int unknown_option(const CLI::App& verb, const std::string& word) {
+int unknown_option(const CLI::App& verb, const std::string& given) {
+  const std::string word = without_mark(given);
   std::vector<std::string> names;
   for (const CLI::Option* option : verb.get_options()) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
@@ -54,7 +71,7 @@ int unknown_option(const CLI::App& verb, const std::string& word) {
   }
   const std::vector<std::string_view> known(names.begin(), names.end());
   return report(fmt::format("{}: unknown {} '{}'{}", verb.get_name(),
-                            word.starts_with("-") ? "option" : "argument", word,
+                            given.starts_with("-") ? "option" : "argument", word,
                             suggestion(word, known)), kWrongUsage);
 }
 
@@ -87,8 +104,12 @@ int run_program(int argc, char** argv) {
   for (CLI::App* verb : program.get_subcommands({})) {
     verb->add_flag("-v,--verbose", verbosity, "say more; -vv says most");
     verb->allow_extras();
+    for (CLI::Option* option : verb->get_options()) {
+      if (option->get_positional()) option->transform(without_mark);
+    }
   }
   std::vector<std::string> words(argv + 1, argv + argc);
+  mark_names(words);
   const auto overrides = take_overrides(words);
   if (!overrides) return report(overrides.error().message, kWrongUsage);
   std::reverse(words.begin(), words.end());  // as CLI11 takes a vector
@@ -97,7 +118,9 @@ int run_program(int argc, char** argv) {
   } catch (const CLI::Success& done) {
     return program.exit(done);
   } catch (const CLI::ParseError& error) {
-    return report(error.what(), kWrongUsage);
+    const auto begun = program.get_subcommands();
+    return report(describe_parse_error(error, begun.empty() ? nullptr : begun.front()),
+                  kWrongUsage);
   }
   set_log_level(verbosity == 0 ? LogLevel::kWarn
                                : (verbosity == 1 ? LogLevel::kInfo : LogLevel::kDebug));

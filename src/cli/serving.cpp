@@ -41,6 +41,7 @@ void add_serve_arguments(CLI::App& verb, ServeArguments& arguments) {
   verb.remove_option(verb.get_option("--model"));
   verb.add_option("-m,--model", arguments.models,
                   "NAME=PATH of an ONNX or IR file, or 'pcb'; may be given several times")
+      ->allow_extra_args(false)
       ->type_name("MODEL");
   verb.option_defaults()->take_last();
   verb.add_option("--repository", arguments.repository,
@@ -78,6 +79,7 @@ Result<Config> serve_config(const ServeArguments& arguments, const Overrides& ov
     config.models.push_back(named_model(config.detector.model, config));
   }
   for (NamedModel& model : config.models) {
+    SHOAL_TRY(choose_classes(arguments.boxes, model.detector));
     if (!arguments.model.rectangular) continue;
     Config one = config;
     one.detector = model.detector;

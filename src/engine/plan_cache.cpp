@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "core/log.h"
+#include "core/read_file.h"
 
 namespace shoal {
 namespace {
@@ -20,11 +21,8 @@ constexpr std::size_t kPlansMax = 200;
 constexpr std::size_t kFileBytesMax = 4U << 20U;
 
 json::array read_plans(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return {};
-  std::string text(kFileBytesMax, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
+  const auto read = file_text(path, {.bytes_max = kFileBytesMax, .expected = "a plan cache"});
+  const std::string text = read ? *read : std::string();
   boost::system::error_code error;
   json::value root = json::parse(text, error);
   if (text.empty()) return {};

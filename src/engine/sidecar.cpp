@@ -6,16 +6,18 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <string_view>
 #include <system_error>
 
+#include "core/read_file.h"
 #include "core/suggest.h"
 #include "core/toml_limits.h"
 
 namespace shoal {
 namespace {
+
+constexpr std::size_t kFileBytesMax = std::size_t{4} << 20;
 
 constexpr std::array<std::string_view, 14> kKeys = {
     "family",  "names", "mean",        "std",         "scale",             "color_order",
@@ -184,9 +186,8 @@ Result<Sidecar> read_sidecar(const std::string& model_path) {
     path = std::filesystem::path(model_path).replace_extension(".toml");
     if (!std::filesystem::is_regular_file(path, ignored)) return Sidecar{};
   }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Error{ErrorCode::kUnavailable, path.string() + ": cannot be read"};
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::string text = SHOAL_TRY(
+      file_text(path.string(), {.bytes_max = kFileBytesMax, .expected = "a sidecar"}));
   if (const Result<void> bounded = check_toml_limits(text); !bounded) {
     return Error{bounded.error().code, path.string() + ": " + bounded.error().message};
   }

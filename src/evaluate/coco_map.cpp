@@ -192,9 +192,10 @@ std::string to_json(const EvalReport& report) {
                            boost::json::serialize(boost::json::string(entry.name)),
                            six_decimals(entry.map50_95), entry.instances);
   }
-  return fmt::format(R"({{"map50_95":{},"map50":{},"images":{},"multi_label":{},"classes":[{}]}})",
+  return fmt::format(R"({{"map50_95":{},"map50":{},"images":{},"left_out":{},"multi_label":{},)"
+                     R"("classes":[{}]}})",
                      six_decimals(report.map50_95), six_decimals(report.map50), report.images,
-                     report.multi_label, classes);
+                     report.left_out, report.multi_label, classes);
 }
 
 }  // namespace shoal

@@ -35,12 +35,13 @@ struct EvalReport {
   double map50_95 = 0;  // mean over `classes`; 0 where nothing is labelled
   double map50 = 0;
   std::int64_t images = 0;
+  std::int64_t left_out = 0;  // pictures that could not be judged; the caller's
   std::vector<ClassReport> classes;  // those with instances, by class id: others have no AP
   bool multi_label = false;  // what was scored: every class of a box, or only its best
 };
 
-// One line of JSON: {"map50_95":..,"map50":..,"images":..,"multi_label":..,"classes":[{"name",
-// "map50_95","instances"}]}, six decimals at most.
+// One line of JSON: {"map50_95":..,"map50":..,"images":..,"left_out":..,"multi_label":..,
+// "classes":[{"name","map50_95","instances"}]}, six decimals at most.
 [[nodiscard]] std::string to_json(const EvalReport& report);
 
 // Collects pictures one at a time and keeps 24 bytes a counted detection.

@@ -247,7 +247,7 @@ TEST(CocoMapTest, CountsPicturesAndInstancesAndLeavesOutUnlabelledClasses) {
   evaluator.add(1, {}, {});
   // One of two found without a false alarm: precision 1 at the recalls 0.00 .. 0.50, 51 of 101.
   EXPECT_EQ(to_json(evaluator.finish()),
-            R"({"map50_95":0.50495,"map50":0.50495,"images":2,"multi_label":false,)"
+            R"({"map50_95":0.50495,"map50":0.50495,"images":2,"left_out":0,"multi_label":false,)"
             R"("classes":[{"name":"b\"us","map50_95":0.50495,"instances":2}]})");
 }
 

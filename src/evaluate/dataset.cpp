@@ -6,16 +6,16 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <system_error>
 #include <utility>
 
+#include "core/log.h"
+#include "core/read_file.h"
 #include "core/suggest.h"
 #include "evaluate/label_file.h"
+#include "evaluate/picture_list.h"
 
 namespace shoal {
 namespace {
@@ -24,8 +24,9 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kYamlBytesMax = std::size_t{16} << 20;
 constexpr int kClassesMax = 100'000;
-constexpr std::array<std::string_view, 10> kPictureSuffixes = {
-    ".bmp", ".gif", ".jpeg", ".jpg", ".jfif", ".jpe", ".png", ".tif", ".tiff", ".webp"};
+constexpr std::string_view kNoPicture = "no such picture";
+constexpr int kKeyPointsMax = 10'000;
+constexpr std::size_t kWarningsMax = 5;
 
 Error invalid(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
@@ -36,29 +37,11 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-bool is_picture(const fs::path& path) {
-  std::string suffix = path.extension().string();
-  std::transform(suffix.begin(), suffix.end(), suffix.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::find(kPictureSuffixes.begin(), kPictureSuffixes.end(), suffix) !=
-         kPictureSuffixes.end();
-}
-
-std::string read_whole(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 // Throws YAML::Exception.
 Result<YAML::Node> parse_yaml(const std::string& path) {
-  std::error_code error;
-  const auto bytes = fs::file_size(path, error);
-  if (error) return Error{ErrorCode::kNotFound, fmt::format("{}: {}", path, error.message())};
-  if (bytes > kYamlBytesMax) {
-    return invalid(fmt::format("{}: {} bytes; expected a data.yaml of at most {}", path, bytes,
-                               kYamlBytesMax));
-  }
-  YAML::Node node = YAML::Load(read_whole(path));
+  const std::string text =
+      SHOAL_TRY(file_text(path, {.bytes_max = kYamlBytesMax, .expected = "a data.yaml"}));
+  YAML::Node node = YAML::Load(text);
   if (node.IsMap()) return node;
   return invalid(fmt::format("{}: expected keys such as 'names' and 'val', got {}", path,
                              node.IsNull() ? "an empty file" : "something else"));
@@ -173,66 +156,27 @@ Result<std::vector<std::string>> read_split(const std::string& path, const YAML:
   return places;
 }
 
-Result<std::vector<std::string>> pictures_of_folder(const fs::path& folder) {
-  std::vector<std::string> pictures;
-  std::error_code error;
-  fs::recursive_directory_iterator entry(
-      folder, fs::directory_options::follow_directory_symlink, error);
-  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-    std::error_code ignored;
-    if (entry->is_regular_file(ignored) && is_picture(entry->path())) {
-      pictures.push_back(entry->path().string());
-    }
+// How many numbers of a label line are key points, by kpt_shape: [points, numbers of a point].
+Result<std::optional<std::size_t>> read_key_points(const std::string& path,
+                                                   const YAML::Node& root) {
+  const YAML::Node node = root["kpt_shape"];
+  if (!node || node.IsNull()) return std::optional<std::size_t>();
+  int points = 0;
+  int numbers = 0;
+  const bool sound = node.IsSequence() && node.size() == 2 &&
+                     YAML::convert<int>::decode(node[0], points) &&
+                     YAML::convert<int>::decode(node[1], numbers) && points >= 0 &&
+                     points <= kKeyPointsMax && (numbers == 2 || numbers == 3);
+  if (!sound) {
+    return invalid(fmt::format("{}: kpt_shape: expected [points, 2 or 3], such as [17, 3]", path));
   }
-  if (error) {
-    return Error{ErrorCode::kUnavailable,
-                 fmt::format("{}: {}", folder.string(), error.message())};
-  }
-  std::sort(pictures.begin(), pictures.end());
-  return pictures;
-}
-
-std::vector<std::string> pictures_of_list(const fs::path& list) {
-  std::vector<std::string> pictures;
-  std::ifstream file(list);
-  for (std::string line; std::getline(file, line);) {
-    while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.pop_back();
-    if (line.empty()) continue;
-    const bool marked = line.starts_with("./");
-    const fs::path beside = list.parent_path() / (marked ? line.substr(2) : line);
-    pictures.push_back(marked || is_there(beside) ? beside.string() : line);
-  }
-  return pictures;
-}
-
-Result<std::vector<std::string>> list_pictures(const std::string& path, const fs::path& root,
-                                               std::string_view split,
-                                               const std::vector<std::string>& places) {
-  std::vector<std::string> pictures;
-  for (const std::string& place : places) {
-    fs::path where = root / place;
-    // Exports of labelling services say "../train/images" for "train/images" beside the yaml.
-    if (!is_there(where) && place.starts_with("../")) where = root / place.substr(3);
-    std::error_code ignored;
-    const bool is_folder = fs::is_directory(where, ignored);
-    if (!is_folder && !fs::is_regular_file(where, ignored)) {
-      return Error{ErrorCode::kNotFound,
-                   fmt::format("{}: {}: '{}' is neither a folder nor a file", path, split,
-                               (root / place).lexically_normal().string())};
-    }
-    auto found = is_folder ? SHOAL_TRY(pictures_of_folder(where)) : pictures_of_list(where);
-    if (found.empty()) {
-      return Error{ErrorCode::kNotFound, fmt::format("{}: {}: no pictures in '{}'", path, split,
-                                                     where.lexically_normal().string())};
-    }
-    pictures.insert(pictures.end(), found.begin(), found.end());
-  }
-  return pictures;
+  return std::optional(static_cast<std::size_t>(points) * static_cast<std::size_t>(numbers));
 }
 
 // What the yaml says.
 struct Contents {
   std::vector<std::string> class_names;
+  std::optional<std::size_t> key_points;
   std::vector<std::string> places;
   fs::path root;
 };
@@ -242,6 +186,7 @@ Result<Contents> read_yaml(const std::string& path, std::string_view split) {
     const YAML::Node root = SHOAL_TRY(parse_yaml(path));
     Contents contents;
     contents.class_names = SHOAL_TRY(read_names(path, root));
+    contents.key_points = SHOAL_TRY(read_key_points(path, root));
     contents.places = SHOAL_TRY(read_split(path, root, split));
     contents.root = SHOAL_TRY(read_root(path, root));
     return contents;
@@ -253,27 +198,61 @@ Result<Contents> read_yaml(const std::string& path, std::string_view split) {
 
 }  // namespace
 
+namespace {
+
+// Warns of what costs a picture; of the first ones.
+void leave_out(Dataset& dataset, const std::string& why) {
+  if (dataset.left_out.size() < kWarningsMax) {
+    dataset.left_out.push_back(why);
+    log(LogLevel::kWarn, "eval", "{}; the picture is left out{}", why,
+        dataset.left_out.size() == kWarningsMax ? " (further ones are not reported)" : "");
+  }
+  ++dataset.left_out_count;
+}
+
+Result<void> check_contents(const Dataset& dataset) {
+  const auto all = dataset.left_out_count + static_cast<std::int64_t>(dataset.items.size());
+  if (dataset.items.empty()) {
+    const std::string& first = dataset.left_out.front();
+    const bool missing = first.ends_with(kNoPicture);
+    return Error{missing ? ErrorCode::kNotFound : ErrorCode::kCorruptInput,
+                 fmt::format("{}: {}: none of {} pictures can be used: {}", dataset.path,
+                             dataset.split, all, first)};
+  }
+  if (dataset.instance_count > 0) return {};
+  return invalid(fmt::format(
+      "{}: {}: none of {} pictures has a labelled box; for {} a label was looked for at {}",
+      dataset.path, dataset.split, all, dataset.items.front().picture,
+      dataset.items.front().label_file));
+}
+
+}  // namespace
+
 Result<Dataset> load_dataset(const std::string& path, std::string_view split) {
-  Dataset dataset{.path = path, .split = std::string(split), .class_names = {}, .items = {}};
+  Dataset dataset{.path = path, .split = std::string(split), .class_names = {}, .items = {},
+                  .left_out = {}};
   auto contents = SHOAL_TRY(read_yaml(path, split));
   dataset.class_names = std::move(contents.class_names);
-  auto pictures = SHOAL_TRY(list_pictures(path, contents.root, split, contents.places));
-  for (std::string& picture : pictures) {
+  const LabelRules rules{.class_count = dataset.class_names.size(),
+                         .dataset_path = path,
+                         .key_points = contents.key_points};
+  PictureList list = SHOAL_TRY(list_pictures(path, split, contents.root, contents.places));
+  for (const std::string& missing : list.missing) leave_out(dataset, missing);
+  for (std::string& picture : list.pictures) {
     DatasetItem item{.picture = std::move(picture), .label_file = {}, .labels = {}};
     item.label_file = label_path(item.picture);
-    auto parsed = SHOAL_TRY(read_labels(item.label_file, dataset.class_names.size(), path));
-    item.labels = std::move(parsed.labels);
-    dataset.duplicate_count += parsed.duplicate_count;
+    auto parsed = read_labels(item.label_file, rules);
+    if (!parsed) {
+      leave_out(dataset, parsed.error().message);
+      continue;
+    }
+    item.labels = std::move(parsed->labels);
+    dataset.duplicate_count += parsed->duplicate_count;
     dataset.instance_count += static_cast<std::int64_t>(item.labels.size());
     if (item.labels.empty()) ++dataset.background_count;
     dataset.items.push_back(std::move(item));
   }
-  if (dataset.instance_count == 0) {
-    return invalid(fmt::format(
-        "{}: {}: none of {} pictures has a labelled box; for {} a label was looked for at {}",
-        path, split, dataset.items.size(), dataset.items.front().picture,
-        dataset.items.front().label_file));
-  }
+  SHOAL_TRY(check_contents(dataset));
   return dataset;
 }
 

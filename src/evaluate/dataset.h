@@ -38,20 +38,25 @@ struct Dataset {
   std::int64_t instance_count = 0;    // labelled boxes; > 0
   std::int64_t background_count = 0;  // pictures without a box
   std::int64_t duplicate_count = 0;   // repeated label lines, left out
+  // Pictures that are not there or whose labels cannot be read: not among the items.
+  std::int64_t left_out_count = 0;
+  std::vector<std::string> left_out;  // why, of the first five
 };
 
-// Reads `split` ("train", "val" or "test") of a data.yaml and all its labels.
+// Reads `split` ("train", "val" or "test") of a data.yaml and all its labels. A picture that is
+// missing, or one of whose label lines is bad, is left out with a warning.
 //
 // Rules (Ultralytics'): `path` is relative to the yaml's folder (or, where that does not exist, to
-// the working directory); the split is a folder (searched recursively), a text file of pictures
-// (lines "./x" are relative to it), or a list of those, relative to `path`; `names` is a list or a
+// the working directory); the split is a folder (searched recursively, links included, hidden
+// files not), a text file of pictures (relative to it or to `path`), or a list of those, relative
+// to `path`; `names` is a list or a
 // map; labels lie where the last /images/ of the picture's path is replaced by /labels/ and the
 // suffix by .txt; a label line is `class xc yc w h` or `class` and a polygon, which becomes its
-// bounding box.
+// bounding box; with `kpt_shape` `class xc yc w h` and key points, which are passed over.
 //
 // Errors   kNotFound for a missing yaml, split or folder; kInvalidArgument for contradictions in
-//          the yaml and a split without any labelled box; kCorruptInput for a bad label line,
-//          with its file and number.
+//          the yaml and a split without any labelled box; kCorruptInput where no picture's
+//          labels can be read, with the first bad line's file and number.
 // Cost     reads every label file, no picture.
 [[nodiscard]] Result<Dataset> load_dataset(const std::string& path, std::string_view split);
 

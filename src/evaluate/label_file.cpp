@@ -6,10 +6,9 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
-#include <system_error>
+
+#include "core/read_file.h"
 
 namespace shoal {
 namespace {
@@ -40,6 +39,16 @@ std::vector<std::string_view> words_of(std::string_view text) {
   return words;
 }
 
+// What a message may quote: the file may hold anything.
+std::string printable(std::string_view word) {
+  constexpr std::size_t kShown = 40;
+  std::string text(word.substr(0, kShown));
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7F) c = '?';
+  }
+  return text + (word.size() > kShown ? "..." : "");
+}
+
 std::optional<double> number_of(std::string_view word) {
   double value = 0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
@@ -49,14 +58,13 @@ std::optional<double> number_of(std::string_view word) {
   return value;
 }
 
-Result<int> class_of(const Line& line, double value, std::size_t class_count,
-                     std::string_view dataset_path) {
+Result<int> class_of(const Line& line, double value, const LabelRules& rules) {
   if (value < 0 || value != std::floor(value)) {
     return line.error(fmt::format("expected a class number first, got {}", value));
   }
-  if (value >= static_cast<double>(class_count)) {
+  if (value >= static_cast<double>(rules.class_count)) {
     return line.error(fmt::format("class {}, but {} names {} classes (0 to {})", value,
-                                  dataset_path, class_count, class_count - 1));
+                                  rules.dataset_path, rules.class_count, rules.class_count - 1));
   }
   return static_cast<int>(value);
 }
@@ -79,32 +87,41 @@ Label bounding_box(const std::vector<double>& numbers) {
           .height = bottom - top};
 }
 
-Result<Label> parse_line(const Line& line, std::string_view text, std::size_t class_count,
-                         std::string_view dataset_path) {
+// How many of a line's numbers are a class and coordinates.
+Result<std::size_t> coordinates_of(const Line& line, std::size_t count, const LabelRules& rules) {
+  if (count == kBoxNumbers) return count;
+  if (rules.key_points) {
+    if (count == kBoxNumbers + *rules.key_points) return kBoxNumbers;
+    return line.error(fmt::format(
+        "{} numbers; expected 5 (class xc yc w h) or, by kpt_shape, {}", count,
+        kBoxNumbers + *rules.key_points));
+  }
+  if (count >= kPolygonNumbers && count % 2 == 1) return count;
+  return line.error(fmt::format(
+      "{} numbers; expected 5 (class xc yc w h), or a class and a polygon of at least 3 points",
+      count));
+}
+
+Result<Label> parse_line(const Line& line, std::string_view text, const LabelRules& rules) {
   std::vector<double> numbers;
   for (const std::string_view word : words_of(text)) {
     const auto number = number_of(word);
-    if (!number) return line.error(fmt::format("'{}' is not a number", word));
+    if (!number) return line.error(fmt::format("'{}' is not a number", printable(word)));
     numbers.push_back(*number);
   }
-  const bool is_polygon = numbers.size() >= kPolygonNumbers && numbers.size() % 2 == 1;
-  if (numbers.size() != kBoxNumbers && !is_polygon) {
-    return line.error(fmt::format(
-        "{} numbers; expected 5 (class xc yc w h), or a class and a polygon of at least 3 points",
-        numbers.size()));
-  }
-  const int class_id = SHOAL_TRY(class_of(line, numbers[0], class_count, dataset_path));
+  numbers.resize(SHOAL_TRY(coordinates_of(line, numbers.size(), rules)));
+  const int class_id = SHOAL_TRY(class_of(line, numbers[0], rules));
   for (std::size_t i = 1; i < numbers.size(); ++i) {
     if (numbers[i] < kShareMin || numbers[i] > kShareMax) {
       return line.error(fmt::format(
           "{} is outside 0 to 1; coordinates are shares of the picture, not pixels", numbers[i]));
     }
   }
-  Label label = is_polygon ? bounding_box(numbers)
-                           : Label{.x_centre = numbers[1],
-                                   .y_centre = numbers[2],
-                                   .width = std::max(numbers[3], 0.0),
-                                   .height = std::max(numbers[4], 0.0)};
+  Label label = numbers.size() > kBoxNumbers ? bounding_box(numbers)
+                                             : Label{.x_centre = numbers[1],
+                                                     .y_centre = numbers[2],
+                                                     .width = std::max(numbers[3], 0.0),
+                                                     .height = std::max(numbers[4], 0.0)};
   label.class_id = class_id;
   return label;
 }
@@ -128,7 +145,7 @@ std::string label_path(std::string_view picture) {
 }
 
 Result<ParsedLabels> parse_labels(std::string_view text, std::string_view name,
-                                  std::size_t class_count, std::string_view dataset_path) {
+                                  const LabelRules& rules) {
   ParsedLabels parsed;
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
@@ -139,7 +156,7 @@ Result<ParsedLabels> parse_labels(std::string_view text, std::string_view name,
     const std::string_view content = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (content.find_first_not_of(kBlank) == std::string_view::npos) continue;
-    const Label label = SHOAL_TRY(parse_line(line, content, class_count, dataset_path));
+    const Label label = SHOAL_TRY(parse_line(line, content, rules));
     const bool repeated = std::any_of(parsed.labels.begin(), parsed.labels.end(),
                                       [&](const Label& other) { return same(label, other); });
     if (repeated) {
@@ -151,16 +168,11 @@ Result<ParsedLabels> parse_labels(std::string_view text, std::string_view name,
   return parsed;
 }
 
-Result<ParsedLabels> read_labels(const std::string& path, std::size_t class_count,
-                                 std::string_view dataset_path) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return ParsedLabels{};
-  std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file && !file.eof()) {
-    return Error{ErrorCode::kUnavailable, fmt::format("{}: cannot be read", path)};
-  }
-  return parse_labels(text, path, class_count, dataset_path);
+Result<ParsedLabels> read_labels(const std::string& path, const LabelRules& rules) {
+  const auto text = file_text(path, {.expected = "a label file"});
+  if (!text && text.error().code == ErrorCode::kNotFound) return ParsedLabels{};
+  if (!text) return text.error();
+  return parse_labels(*text, path, rules);
 }
 
 }  // namespace shoal

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,12 @@
 
 namespace shoal {
 
+struct LabelRules {
+  std::size_t class_count = 0;
+  std::string_view dataset_path;          // for messages
+  std::optional<std::size_t> key_points;  // numbers behind a box that are passed over; no polygons
+};
+
 struct ParsedLabels {
   std::vector<Label> labels;
   std::int64_t duplicate_count = 0;  // equal lines that were left out
@@ -20,18 +27,17 @@ struct ParsedLabels {
 // Where the labels of a picture lie: the last "/images/" becomes "/labels/", the suffix ".txt".
 [[nodiscard]] std::string label_path(std::string_view picture);
 
-// Parses the text of a label file. `name` and `dataset_path` are for messages only.
+// Parses the text of a label file. `name` is for messages only.
 //
 // Errors   kCorruptInput, "name:line: what": numbers missing, not finite or outside [0, 1], a
 //          class without a name.
 [[nodiscard]] Result<ParsedLabels> parse_labels(std::string_view text, std::string_view name,
-                                                std::size_t class_count,
-                                                std::string_view dataset_path);
+                                                const LabelRules& rules);
 
 // Reads and parses a label file; a missing one is a picture without boxes.
 //
-// Errors   as parse_labels; kUnavailable where the file exists but cannot be read.
-[[nodiscard]] Result<ParsedLabels> read_labels(const std::string& path, std::size_t class_count,
-                                               std::string_view dataset_path);
+// Errors   as parse_labels; those of file_text (core/read_file.h) where the file exists.
+[[nodiscard]] Result<ParsedLabels> read_labels(const std::string& path,
+                                               const LabelRules& rules);
 
 }  // namespace shoal

@@ -2,18 +2,23 @@
 
 #include <algorithm>
 #include <atomic>
-#include <fstream>
+#include <filesystem>
+#include <system_error>
 #include <thread>
 #include <utility>
 
+#include "core/read_file.h"
 #include "pipeline/decode_pool.h"
 #include "pipeline/request_pool.h"
 #include "source/board.h"
+#include "source/file_names.h"
 #include "telemetry/histogram.h"
 #include "telemetry/process.h"
 
 namespace shoal {
 namespace {
+
+constexpr std::size_t kFileBytesMax = std::size_t{512} << 20;
 
 struct Window {
   TimePoint begin;  // the warm-up is over
@@ -145,18 +150,31 @@ class ClosedLoop final : public Completion {
   std::int64_t failed_ = 0;
 };
 
-Result<std::vector<std::vector<std::uint8_t>>> read_files(const std::vector<std::string>& paths) {
-  std::vector<std::vector<std::uint8_t>> files;
-  for (const std::string& path : paths) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return Error{ErrorCode::kNotFound, path + ": cannot be opened"};
-    files.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-  }
-  if (files.empty()) return Error{ErrorCode::kNotFound, "bench --from disk: no pictures given"};
-  return files;
-}
-
 }  // namespace
+
+Result<std::vector<BenchPicture>> read_bench_pictures(const std::vector<std::string>& paths) {
+  std::vector<std::string> files;
+  for (const std::string& path : paths) {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(path, ignored)) {
+      files.push_back(path);
+      continue;
+    }
+    for (std::string& file : SHOAL_TRY(list_directory(path, false))) {
+      if (file_kind(file) == FileKind::kPicture) files.push_back(std::move(file));
+    }
+  }
+  if (files.empty()) {
+    return Error{ErrorCode::kNotFound, "bench --from disk: expected pictures, got none"};
+  }
+  std::vector<BenchPicture> pictures;
+  for (std::string& file : files) {
+    auto bytes =
+        SHOAL_TRY(file_bytes(file, {.bytes_max = kFileBytesMax, .expected = "a picture"}));
+    pictures.push_back({std::move(file), std::move(bytes)});
+  }
+  return pictures;
+}
 
 Result<BenchRun> bench_pictures(LanePool& lanes, const BenchOptions& options) {
   const int batch = lanes.engine().batch_max();
@@ -165,14 +183,15 @@ Result<BenchRun> bench_pictures(LanePool& lanes, const BenchOptions& options) {
                              : 1;
   BenchRun run;
   if (options.from == BenchFrom::kDisk) {
-    const auto files = SHOAL_TRY(read_files(options.files));
+    const auto& files = options.files;
+    if (files.empty()) return Error{ErrorCode::kNotFound, "bench: no pictures to read"};
     ClosedLoop loop(in_flight, 300, Window(options.seconds));
     DecodePool decoders(lanes, {.threads = options.decode_threads, .queue_limit = in_flight,
                                 .limits = {}});
     std::size_t next = 0;
     loop.run([&](std::unique_ptr<Request> request) {
-      request->packet.bytes = files[next];
-      request->packet.name = options.files[next];
+      request->packet.bytes = files[next].bytes;
+      request->packet.name = files[next].name;
       next = (next + 1) % files.size();
       decoders.submit(std::move(request));
     });

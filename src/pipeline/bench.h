@@ -22,11 +22,16 @@ enum class BenchFrom : std::uint8_t {
   kDevice,  // the network's input is filled already: the network only
 };
 
+struct BenchPicture {
+  std::string name;
+  std::vector<std::uint8_t> bytes;  // of the file
+};
+
 struct BenchOptions {
   Scenario scenario = Scenario::kOffline;
   BenchFrom from = BenchFrom::kHost;
   double seconds = 5;             // measured, after a warm-up of a fifth of it
-  std::vector<std::string> files;  // picture files for kDisk, used in turn
+  std::vector<BenchPicture> files;  // for kDisk, used in turn
   Size picture{1280, 720};         // size of the generated pictures for kHost
   int decode_threads = 2;
 };
@@ -41,6 +46,11 @@ struct BenchRun {
   std::int64_t memory_bytes = 0;  // resident
   std::int64_t failed = 0;        // answered with an error; their time does not count
 };
+
+// Picture files, and those of folders.
+// Errors   not_found: none are given, or there; those of file_bytes (core/read_file.h).
+[[nodiscard]] Result<std::vector<BenchPicture>> read_bench_pictures(
+    const std::vector<std::string>& paths);
 
 // kDevice: runs batches of batch_max on every lane the engine plans (one for single_stream).
 // Errors   those of the engine.

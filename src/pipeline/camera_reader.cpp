@@ -232,6 +232,9 @@ CameraReader::Over CameraReader::connect_and_read() {
   counted_ = {};
   clock_.restart();
   origin_.reset();
+  const VideoFormat format = source->video_format().value_or(VideoFormat{});
+  film_clock_ = FilmClock(
+      {.frames_per_second = format.frames_per_second, .pause_max = format.pause_max});
   thinner_.restart();
   catch_up_.restart();
   watch_.connected();
@@ -387,7 +390,9 @@ bool CameraReader::take_frame(const StreamFrame& frame, TimePoint begun) {
   // the stream's constant delay, and no sign of age. At one frame a second it is seconds.
   clock_.arrived(frame.media_time, begun, !catch_up_.lags());
   if (parts_.config.live) note_clock();
-  const TimePoint captured = captured_ = this->captured(frame.media_time, begun);
+  const TimePoint captured = captured_ =
+      parts_.config.live ? this->captured(frame.media_time, begun)
+                         : origin_.value_or(begun) + film_clock_.next(frame.media_time);
   CameraCounters& counters = *parts_.counters;
   counters.decoded(now);
   {

@@ -23,6 +23,7 @@
 #include "pipeline/site_config.h"
 #include "preprocess/motion_gate.h"
 #include "source/capture_clock.h"
+#include "source/film_clock.h"
 #include "source/source.h"
 #include "source/stop_signal.h"
 
@@ -101,6 +102,7 @@ class CameraReader {
   std::optional<MotionGate> gate_;
   CaptureClock clock_;
   std::optional<TimePoint> origin_;  // not live: of media time 0
+  FilmClock film_clock_;             // not live: of the frames
   TimePoint captured_{};             // and of the last frame
   std::unique_ptr<StreamDecoder> decoder_;
   StreamDecoderCounts counted_;

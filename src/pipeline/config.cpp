@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <iterator>
 #include <utility>
 #include <vector>
 
 #include "core/escaped_text.h"
+#include "core/read_file.h"
 #include "core/toml_limits.h"
 #include "pipeline/config_values.h"
 #include "pipeline/site_config_check.h"
@@ -20,6 +20,7 @@
 namespace shoal {
 namespace {
 
+constexpr std::size_t kFileBytesMax = std::size_t{16} << 20;
 constexpr std::size_t kMessageMax = 2'000;  // whatever the file holds
 
 struct Option {
@@ -246,9 +247,8 @@ Result<Config> parse_config(std::string_view text, std::string_view name) {
 }
 
 Result<Config> load_config(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Error{ErrorCode::kNotFound, path + ": cannot be opened"};
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::string text =
+      SHOAL_TRY(file_text(path, {.bytes_max = kFileBytesMax, .expected = "a shoal.toml"}));
   return parse_config(text, path);
 }
 

@@ -2,10 +2,10 @@
 #include "shoal/detector.h"
 
 #include <algorithm>
-#include <fstream>
 #include <utility>
 
 #include "core/memory_guard.h"
+#include "core/read_file.h"
 #include "pipeline/decode_pool.h"
 #include "pipeline/loading.h"
 #include "pipeline/request_pool.h"
@@ -57,6 +57,8 @@ struct Detector::State final : Completion {
 };
 
 namespace {
+
+constexpr std::size_t kFileBytesMax = std::size_t{512} << 20;
 
 // A callback and the future that it fills.
 std::pair<Callback, std::future<Result<Detections>>> promised() {
@@ -120,11 +122,9 @@ std::future<Result<Detections>> Detector::submit_encoded(std::span<const std::ui
 }
 
 Result<Detections> Detector::detect_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Error{ErrorCode::kNotFound, path + ": cannot be opened"};
-  const std::vector<char> bytes((std::istreambuf_iterator<char>(file)), {});
-  Result<Detections> result =
-      submit_encoded({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}).get();
+  const std::vector<std::uint8_t> bytes =
+      SHOAL_TRY(file_bytes(path, {.bytes_max = kFileBytesMax, .expected = "a picture"}));
+  Result<Detections> result = submit_encoded(bytes).get();
   if (!result) return Error{result.error().code, path + ": " + result.error().message};
   return result;
 }

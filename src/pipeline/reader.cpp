@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/log.h"
+#include "core/picture_pages.h"
 #include "decode/raw_pixels.h"
 
 namespace shoal {
@@ -116,6 +117,10 @@ void Reader::read_picture(Source& source, Packet& packet) {
   request->outcome.frame = packet.frame;
   request->outcome.media_time = packet.media_time;
   if (packet.kind == PacketKind::kPicture) {
+    const int pages = picture_pages(packet.bytes);
+    if (pages > 1) {
+      note(packet.name, std::to_string(pages) + " pictures in one file; the first is analysed");
+    }
     std::swap(request->packet, packet);
     decoders_.submit(std::move(request));
     return;
@@ -190,8 +195,10 @@ void Reader::finish_video(Source& source) {
 }
 
 void Reader::note(const std::string& name, const std::string& what) {
-  log(LogLevel::kWarn, "read", "{}: {}", name, what);
-  if (notes_.size() < kNotesKept) notes_.push_back(name + ": " + what);
+  if (notes_.size() == kNotesKept) return;
+  notes_.push_back(name + ": " + what);
+  log(LogLevel::kWarn, "read", "{}{}", notes_.back(),
+      notes_.size() == kNotesKept ? " (further warnings of this kind are not written)" : "");
 }
 
 std::unique_ptr<Request> Reader::begin(const std::string& name) {

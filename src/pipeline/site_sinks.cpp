@@ -5,12 +5,12 @@
 #include <sys/stat.h>
 
 #include <array>
-#include <fstream>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "core/private_file.h"
+#include "core/read_file.h"
 #include "sink/file_camera_sinks.h"
 #include "sink/mqtt_sink.h"
 #include "sink/nats_sink.h"
@@ -24,17 +24,17 @@ namespace {
 using Made = Result<std::unique_ptr<CameraSink>>;
 
 constexpr std::size_t kSecretMax = 4096;  // bytes
+constexpr std::size_t kSecretFileMax = std::size_t{1} << 20;
 
 // The first line of a file; empty where no file is named.
 Result<std::string> read_secret(const std::string& path, std::string_view what) {
   if (path.empty()) return std::string();
   SHOAL_TRY(check_private_file(what, path));
-  std::ifstream file(path);
-  if (!file) {
-    return Error{ErrorCode::kNotFound, fmt::format("{}: {} cannot be read", what, path)};
+  const auto text = file_text(path, {.bytes_max = kSecretFileMax, .expected = "a file"});
+  if (!text) {
+    return Error{text.error().code, fmt::format("{}: cannot read {}", what, text.error().message)};
   }
-  std::string line;
-  for (char c = 0; line.size() <= kSecretMax && file.get(c) && c != '\n';) line.push_back(c);
+  std::string line = text->substr(0, text->find('\n'));
   while (!line.empty() && line.back() == '\r') line.pop_back();
   if (line.empty() || line.size() > kSecretMax) {
     return Error{ErrorCode::kInvalidArgument,

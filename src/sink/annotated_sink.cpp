@@ -24,9 +24,10 @@ constexpr int kJpegQuality = 90;
 
 // ".jpg" -> ".jpg", ".PNG" -> ".PNG", ".jpeg" -> ".jpeg", ".webp" -> ".jpg".
 std::string picture_suffix(const std::string& source, Size size) {
-  std::string suffix = source.find("://") == std::string::npos
-                           ? std::filesystem::path(source).extension().string()
-                           : std::string();
+  // Of a URL without what follows its path.
+  const bool url = source.find("://") != std::string::npos;
+  const std::string path = url ? source.substr(0, source.find_first_of("?#")) : source;
+  std::string suffix = std::filesystem::path(path).extension().string();
   std::string lower = suffix;
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });

@@ -16,13 +16,14 @@
 #include <utility>
 
 #include "core/log.h"
+#include "core/read_file.h"
 #include "sink/alarm_file.h"
 
 namespace shoal {
 namespace {
 
 constexpr std::size_t kInMemory = 256;
-constexpr std::int64_t kFileMax = 16 << 20;  // bytes; of a JSON or thumbnail that is worth reading
+constexpr std::size_t kFileMax = 16 << 20;  // bytes; of a JSON or thumbnail that is worth reading
 constexpr std::string_view kPart = ".part";
 
 // Empty where the file is missing, unreadable, too large, or a link: nothing of ours is one.
@@ -34,7 +35,7 @@ Bytes read_small(const std::string& path) {
   Bytes bytes;
   std::size_t got = 0;
   const bool sound = ::fstat(file, &facts) == 0 && S_ISREG(facts.st_mode) &&
-                     facts.st_size > 0 && facts.st_size <= kFileMax;
+                     facts.st_size > 0 && static_cast<std::size_t>(facts.st_size) <= kFileMax;
   if (sound) bytes.resize(static_cast<std::size_t>(facts.st_size));
   while (got < bytes.size()) {
     const ssize_t count = ::read(file, bytes.data() + got, bytes.size() - got);

@@ -85,9 +85,9 @@ class CocoSink final : public Sink {
   void make_image_id(const Outcome& outcome) {
     const bool video = is_video_frame(outcome);
     std::string stem = source_stem(outcome.source);
-    warn_if_shared(outcome.source, video ? stem + "/" : stem, video);
     image_id_.clear();
     if (video) {
+      warn_if_shared(outcome.source, stem + "/", true);
       stem += fmt::format("_{}", frame_number(outcome));
       append_json_string(image_id_, stem);
     } else if (is_number(stem)) {
@@ -97,6 +97,8 @@ class CocoSink final : public Sink {
     } else {
       append_json_string(image_id_, stem);
     }
+    // By the id: "0001.png" and "1.png" are both picture 1.
+    if (!video) warn_if_shared(outcome.source, std::string(view_of(image_id_)), false);
   }
 
   // `key` tells pictures and videos of one stem apart: their ids differ.
@@ -105,8 +107,8 @@ class CocoSink final : public Sink {
     if (video && !videos_.insert(hash(source)).second) return;
     if (keys_.insert(hash(key)).second || ++shared_ > kMaxWarnings) return;
     log(LogLevel::kWarn, "sink",
-        "{}: another source has this stem too; in {} both have the same image_id{}", source,
-        file_.path(), shared_ == kMaxWarnings ? " (further ones are not reported)" : "");
+        "{}: another source has this image_id too; in {} their boxes are in one picture{}",
+        source, file_.path(), shared_ == kMaxWarnings ? " (further ones are not reported)" : "");
   }
 
   void append_entry(const Detection& detection) {

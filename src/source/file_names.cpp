@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstddef>
 #include <filesystem>
 #include <span>
@@ -17,55 +16,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 11> kPictureSuffixes = {
-    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "tif", "tiff", "gif"};
-constexpr std::array kVideoSuffixes = std::to_array<std::string_view>(
-    {"mp4",  "m4v",  "f4v", "mov",  "qt",   "3gp", "3g2", "insv", "lrv",  "mkv", "mk3d", "webm",
-     "avi",  "divx", "ts",  "m2t",  "m2ts", "mts", "mpg", "mpeg", "vob",  "flv", "wmv",  "asf",
-     "ogv",  "mxf",  "264", "h264", "avc",  "265", "h265", "hevc", "m1v", "m2v", "mjpg", "mjpeg",
-     "ivf",  "obu",  "y4m", "dav",  "nut",  "wtv"});
 constexpr std::array<std::string_view, 9> kSchemes = {
     "rtsp://", "rtsps://", "rtmp://", "rtmps://", "http://", "https://", "tcp://", "udp://",
     "srt://"};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// The run of digits at `at`, without leading zeros.
-std::string_view digits(std::string_view text, std::size_t at) {
-  std::size_t end = at;
-  while (end < text.size() && is_digit(text[end])) ++end;
-  while (at + 1 < end && text[at] == '0') ++at;
-  return text.substr(at, end - at);
-}
-
-std::size_t behind_digits(std::string_view text, std::size_t at) {
-  while (at < text.size() && is_digit(text[at])) ++at;
-  return at;
-}
-
 bool is_hidden(std::string_view name) { return name.starts_with('.'); }
-
-void sort_naturally(std::vector<std::string>& paths) {
-  std::sort(paths.begin(), paths.end(), natural_less);
-}
-
-template <typename Iterator, typename Visit>
-std::error_code visit_files(Iterator entry, std::error_code error, const Visit& visit) {
-  for (; !error && entry != Iterator(); entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    if (is_hidden(name)) {
-      if constexpr (requires { entry.disable_recursion_pending(); }) {
-        entry.disable_recursion_pending();
-      }
-      continue;
-    }
-    std::error_code ignored;
-    if (file_kind(name) != FileKind::kUnknown && entry->is_regular_file(ignored)) {
-      visit(entry->path().string());
-    }
-  }
-  return error;
-}
 
 // Glob: the components that are left, matched below `base` ("" is the working directory).
 void match_components(const std::string& base, std::span<const std::string> components,
@@ -105,7 +60,7 @@ void match_components(const std::string& base, std::span<const std::string> comp
     const auto rest = components.subspan(1);
     match_components(base, rest.empty() ? std::span<const std::string>(kAnyName) : rest, matches);
     match_entries(base, components, matches);
-  } else if (is_glob(components[0])) {
+  } else if (is_glob(components[0]) && !fs::exists(joined(base, components[0]), ignored)) {
     match_entries(base, components, matches);
   } else {
     const std::string path = joined(base, components[0]);
@@ -114,43 +69,6 @@ void match_components(const std::string& base, std::span<const std::string> comp
 }
 
 }  // namespace
-
-FileKind file_kind(std::string_view path) {
-  const std::size_t dot = path.rfind('.');
-  if (dot == std::string_view::npos || path.size() - dot > 8) return FileKind::kUnknown;
-  std::string suffix(path.substr(dot + 1));
-  for (char& c : suffix) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  const auto has = [&](const auto& list) {
-    return std::find(list.begin(), list.end(), suffix) != list.end();
-  };
-  if (has(kPictureSuffixes)) return FileKind::kPicture;
-  return has(kVideoSuffixes) ? FileKind::kVideo : FileKind::kUnknown;
-}
-
-bool natural_less(std::string_view a, std::string_view b) {
-  std::size_t i = 0;
-  std::size_t j = 0;
-  while (i < a.size() && j < b.size()) {
-    if (is_digit(a[i]) && is_digit(b[j])) {
-      const std::string_view left = digits(a, i);
-      const std::string_view right = digits(b, j);
-      if (left.size() != right.size()) return left.size() < right.size();
-      if (left != right) return left < right;
-      i = behind_digits(a, i);
-      j = behind_digits(b, j);
-      continue;
-    }
-    if (a[i] != b[j]) {
-      // A folder's end sorts first, so that "a/x" comes before "a b/x".
-      if (a[i] == '/' || b[j] == '/') return a[i] == '/';
-      return static_cast<unsigned char>(a[i]) < static_cast<unsigned char>(b[j]);
-    }
-    ++i;
-    ++j;
-  }
-  if (a.size() - i != b.size() - j) return a.size() - i < b.size() - j;
-  return a < b;  // equal but for leading zeros
-}
 
 bool is_url(std::string_view spec) {
   return std::any_of(kSchemes.begin(), kSchemes.end(),
@@ -163,30 +81,6 @@ bool is_device(std::string_view spec) {
 
 bool is_glob(std::string_view spec) {
   return spec.find_first_of("*?[") != std::string_view::npos;
-}
-
-Result<std::vector<std::string>> list_directory(const std::string& path, bool recursive) {
-  std::vector<std::string> paths;
-  const auto keep = [&](std::string file) { paths.push_back(std::move(file)); };
-  constexpr auto kSkip = fs::directory_options::skip_permission_denied;
-  std::error_code error;
-  if (recursive) {
-    const fs::recursive_directory_iterator first(path, kSkip, error);
-    error = visit_files(first, error, keep);
-  } else {
-    const fs::directory_iterator first(path, error);
-    error = visit_files(first, error, keep);
-  }
-  if (error) {
-    return Error{ErrorCode::kUnavailable, path + ": cannot list the folder: " + error.message()};
-  }
-  if (paths.empty()) {
-    return Error{ErrorCode::kNotFound,
-                 path + ": no pictures or videos in this folder" +
-                     (recursive ? "" : "; sub-folders are searched with --recursive")};
-  }
-  sort_naturally(paths);
-  return paths;
 }
 
 Result<std::vector<std::string>> expand_glob(const std::string& pattern) {
@@ -212,7 +106,7 @@ Result<std::vector<std::string>> expand_glob(const std::string& pattern) {
                                              " files match, none with the suffix of a picture or "
                                              "video (.jpg, .png, .mp4, ...)")};
   }
-  sort_naturally(matches);
+  std::sort(matches.begin(), matches.end(), natural_less);
   matches.erase(std::unique(matches.begin(), matches.end()), matches.end());
   return matches;
 }

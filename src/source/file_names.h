@@ -1,21 +1,14 @@
-// Which files a user means: suffixes, natural order, folders, globs. Lists names; opens nothing.
+// What a user means by a word: a URL, a device, a glob. Lists names; opens nothing.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/file_listing.h"
 #include "shoal/result.h"
 
 namespace shoal {
-
-enum class FileKind { kPicture, kVideo, kUnknown };
-
-// By the suffix, whatever its case.
-[[nodiscard]] FileKind file_kind(std::string_view path);
-
-// "img2.jpg" before "img10.jpg"; folders before what sorts behind them; a total order.
-[[nodiscard]] bool natural_less(std::string_view a, std::string_view b);
 
 // "rtsp://...", "http://...": what FFmpeg opens over a network.
 [[nodiscard]] bool is_url(std::string_view spec);
@@ -25,13 +18,6 @@ enum class FileKind { kPicture, kVideo, kUnknown };
 
 // Holds *, ? or [.
 [[nodiscard]] bool is_glob(std::string_view spec);
-
-// The pictures and videos of a folder, without hidden files, in natural order.
-//
-// Errors   not_found: it holds none; unavailable: it cannot be read.
-// Cost     about 1 us a file. Symbolic links to folders are not followed.
-[[nodiscard]] Result<std::vector<std::string>> list_directory(const std::string& path,
-                                                              bool recursive);
 
 // The pictures and videos that match, in natural order. *, ? and [a-z] stay within one name, a
 // component ** stands for any number of folders; hidden names only match a pattern that begins

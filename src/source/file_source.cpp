@@ -1,85 +1,23 @@
 // Pictures are read whole with plain reads; videos and URLs are VideoReader's.
 #include "source/file_source.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <new>
 #include <utility>
 
+#include "core/picture_pages.h"
+#include "core/read_file.h"
 #include "core/url_secrets.h"
 #include "source/file_names.h"
-#include "source/local_file.h"
 
 namespace shoal {
 namespace {
 
-constexpr std::size_t kChunkBytes = std::size_t{4} << 20;  // a stop is seen between chunks
+constexpr std::size_t kHeadBytes = 512;
 
 constexpr std::chrono::milliseconds kPicturePeriod{40};
 
 bool is_video(const std::string& place) {
   return is_url(place) || is_device(place) || file_kind(place) == FileKind::kVideo;
-}
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const& { return number_; }
-
- private:
-  int number_;
-};
-
-Error system_error(const std::string& path, int number) {
-  const ErrorCode code = number == ENOENT || number == ENOTDIR ? ErrorCode::kNotFound
-                                                               : ErrorCode::kUnavailable;
-  if (code == ErrorCode::kNotFound) return {code, path + ": no such file"};
-  return {code, path + ": cannot be read: " + std::strerror(number)};
-}
-
-std::string mebibytes(std::size_t bytes) {
-  return std::to_string(bytes >> 20) + "." + std::to_string((bytes >> 10) % 1024 * 10 / 1024) +
-         " MiB";
-}
-
-Result<void> read_whole(std::vector<std::uint8_t>& bytes, const std::string& path,
-                        std::size_t bytes_max, const StopSignal& stop) {
-  bytes.clear();
-  const std::uint64_t size = SHOAL_TRY(check_regular_file(path));
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return system_error(path, errno);
-  if (size > bytes_max) {
-    return Error{ErrorCode::kOutOfMemory, path + ": a file of " + mebibytes(size) +
-                                              "; expected at most " + mebibytes(bytes_max) +
-                                              " (file_bytes_max)"};
-  }
-  try {
-    bytes.resize(size);
-  } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kOutOfMemory,
-                 path + ": no memory for a file of " + mebibytes(size)};
-  }
-  std::size_t done = 0;
-  while (done < size) {
-    if (stop.requested()) return Error{ErrorCode::kCancelled, path + ": stopped"};
-    const ssize_t count =
-        ::read(file.get(), bytes.data() + done, std::min(size - done, kChunkBytes));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return system_error(path, errno);
-    if (count == 0) break;  // it shrank while it was read; the decoder sees what is left
-    done += static_cast<std::size_t>(count);
-  }
-  bytes.resize(done);
-  return {};
 }
 
 }  // namespace
@@ -92,7 +30,8 @@ FileSource::FileSource(std::string name, std::vector<std::string> places,
       all_pictures_(std::none_of(places_.begin(), places_.end(), is_video)) {}
 
 Result<void> FileSource::open_first() {
-  if (places_.empty() || !is_video(places_.front())) return {};
+  if (places_.empty() || !is_film()) return {};
+  all_pictures_ = false;
   return open_video();
 }
 
@@ -123,6 +62,7 @@ void FileSource::close_video() {
 
 // To the next place; in a loop, to the first again. A round that gave nothing is the last.
 void FileSource::go_on() {
+  is_film_.reset();
   ++next_;
   if (next_ < places_.size() || !options_.loop || round_ == 0) return;
   next_ = 0;
@@ -155,19 +95,43 @@ Result<bool> FileSource::read_picture(Packet& packet) {
     if (!pacer_.wait_for(offset_)) return Error{ErrorCode::kCancelled, place + ": stopped"};
     offset_ += kPicturePeriod;
   }
+  auto read = read_file_into(packet.bytes, place,
+                             {.bytes_max = options_.file_bytes_max,
+                              .expected = "a file",
+                              .stopped = [this] { return stop_.requested(); }});
+  if (read && options_.films && is_animation(packet.bytes)) {
+    is_film_ = true;  // and is opened as one by whoever asked
+    return false;
+  }
   ++pictures_;
-  auto read = read_whole(packet.bytes, place, options_.file_bytes_max, stop_);
   if (read) ++round_;
   go_on();
   if (!read) return std::move(read).error();
   return true;
 }
 
+// What is no film by its name may be one by its first bytes.
+bool FileSource::is_film() {
+  if (!is_film_) {
+    const std::string& place = places_[next_];
+    is_film_ = is_video(place);
+    if (!*is_film_ && options_.films) {
+      const auto head = file_head(place, kHeadBytes);
+      is_film_ = head && begins_as_film(*head);
+    }
+  }
+  return *is_film_;
+}
+
 Result<bool> FileSource::next(Packet& packet) {
   while (next_ < places_.size()) {
     packet.name = without_secrets(places_[next_]);
     if (stop_.requested()) return Error{ErrorCode::kCancelled, packet.name + ": stopped"};
-    if (!is_video(places_[next_])) return read_picture(packet);
+    if (!is_film()) {
+      const auto read = read_picture(packet);
+      if (read && !*read) continue;
+      return read;
+    }
     if (video_ == nullptr && http_ == nullptr) {
       if (auto opened = open_video(); !opened) {
         if (!stop_.requested()) go_on();

@@ -35,7 +35,8 @@ class FileSource final : public Source {
   Result<void> open_video();
   void close_video();
   void go_on();
-  Result<bool> read_picture(Packet& packet);
+  [[nodiscard]] bool is_film();  // places_[next_]
+  Result<bool> read_picture(Packet& packet);  // false: it is a film
 
   std::string name_;
   std::vector<std::string> places_;
@@ -43,6 +44,7 @@ class FileSource final : public Source {
   bool all_pictures_;
   bool live_ = false;           // a place that is a camera has been opened
   std::size_t next_ = 0;        // into places_; stays on a video until its end
+  std::optional<bool> is_film_;  // of places_[next_], once it was asked
   std::uint64_t pictures_ = 0;  // read so far
   std::uint64_t round_ = 0;     // items of this round of a loop
   std::chrono::nanoseconds offset_{};  // media time at which the next video of a loop begins

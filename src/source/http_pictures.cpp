@@ -17,6 +17,7 @@ extern "C" {
 #include <vector>
 
 #include "core/ffmpeg.h"
+#include "core/picture_pages.h"
 #include "core/url_secrets.h"
 #include "source/file_names.h"
 #include "source/jpeg_splitter.h"
@@ -30,6 +31,7 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kPictureBytesMax = std::size_t{64} << 20;
 constexpr milliseconds kStopSeen{100};  // how soon a stop ends a wait
+constexpr std::size_t kMagicBytes = 32;  // enough to know a picture by
 constexpr long kRedirectsMax = 5;
 // Behind a picture that is all there is, some servers send a line break more.
 constexpr curl_off_t kTail = 64;
@@ -93,9 +95,12 @@ Body body_of(std::string_view type, std::string_view begin, bool has_length) {
   const std::size_t text = begin.find_first_not_of(" \t\r\n");
   const std::string_view visible = text == std::string_view::npos ? "" : begin.substr(text);
   const bool jpeg = visible.starts_with("\xFF\xD8\xFF");
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(begin.data());
+  const bool other = !jpeg && begins_as_picture({bytes, begin.size()});
   if (type.starts_with("multipart/")) return Body::kPictures;
   if (type.starts_with("image/")) return has_length || !jpeg ? Body::kPicture : Body::kPictures;
   if (jpeg || (visible.starts_with("--") && !type.starts_with("text/html"))) return Body::kPictures;
+  if (other) return Body::kPicture;  // whatever its type is said to be
   return type.starts_with("text/html") || visible.starts_with("<") ? Body::kPage : Body::kForeign;
 }
 
@@ -148,6 +153,8 @@ struct HttpPictures::State {
   Result<bool> fetch(TimePoint deadline, milliseconds timeout, std::string_view option);
   Result<bool> end_of_answer();
   bool keep_still();
+  Result<bool> ends_here(curl_off_t end, TimePoint deadline, milliseconds timeout,
+                         std::string_view option);
   Error transfer_error() const;
   Result<void> check_status() const;
   Result<void> make_parameters();
@@ -174,7 +181,7 @@ void HttpPictures::State::take(std::span<const std::uint8_t> bytes) {
   }
   pending.insert(pending.end(), bytes.begin(), bytes.end());
   too_long = pending.size() > kPictureBytesMax;
-  if (body == Body::kUnknown && pending.size() >= 16) decide();
+  if (body == Body::kUnknown && pending.size() >= kMagicBytes) decide();
 }
 
 void HttpPictures::State::decide() {
@@ -297,6 +304,16 @@ bool HttpPictures::State::keep_still() {
   return true;
 }
 
+// Whether an answer of unknown length is over behind its first picture, which ends at `end`.
+Result<bool> HttpPictures::State::ends_here(curl_off_t end, TimePoint deadline,
+                                            milliseconds timeout, std::string_view option) {
+  while (!ended && static_cast<curl_off_t>(heard) <= end) {
+    if (Clock::now() + kStopSeen >= deadline) return false;  // a stream that has paused
+    SHOAL_TRY(pump(deadline, timeout, option));
+  }
+  return ended && static_cast<curl_off_t>(heard) <= end;
+}
+
 // The next picture of this answer into `picture`. False: it is over.
 Result<bool> HttpPictures::State::fetch(TimePoint deadline, milliseconds timeout,
                                         std::string_view option) {
@@ -309,6 +326,9 @@ Result<bool> HttpPictures::State::fetch(TimePoint deadline, milliseconds timeout
         // All there is: a picture file, whatever its type is said to be.
         const auto end = static_cast<curl_off_t>(found->bytes.size()) + kTail;
         picture.still = image_type || (!multipart && length > 0 && given == 0 && length <= end);
+        if (!picture.still && !multipart && length <= 0 && given == 0) {
+          picture.still = SHOAL_TRY(ends_here(end, deadline, timeout, option));
+        }
         have = true;
         ++given;
         return true;
@@ -400,6 +420,10 @@ Result<std::unique_ptr<HttpPictures>> HttpPictures::open(const std::string& url,
                        "expected pictures or a video, got a web page; is it the camera's stream?");
   }
   if (!found) return state.error(ErrorCode::kCorruptInput, "the answer holds no picture");
+  // A GIF or APNG with several frames is a film, as it is on a disk.
+  const bool film = options.films && options.poll.count() <= 0 && state.picture.still &&
+                    is_animation(state.picture.bytes);
+  if (film) return std::unique_ptr<HttpPictures>();
   state.live = options.poll.count() > 0 || state.length <= 0;
   return pictures;
 }

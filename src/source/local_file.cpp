@@ -46,23 +46,6 @@ int open_regular(AVFormatContext* input, AVIOContext** stream, const char* url, 
 
 }  // namespace
 
-Result<std::uint64_t> check_regular_file(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR) {
-      return Error{ErrorCode::kNotFound, path + ": no such file"};
-    }
-    return Error{ErrorCode::kUnavailable, path + ": cannot be read: " + std::strerror(errno)};
-  }
-  if (S_ISDIR(status.st_mode)) {
-    return Error{ErrorCode::kInvalidArgument, path + ": a folder; expected a file"};
-  }
-  if (!S_ISREG(status.st_mode)) {
-    return Error{ErrorCode::kUnsupported, path + ": a pipe or device; expected a regular file"};
-  }
-  return static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0));
-}
-
 void open_regular_files_only(AVFormatContext& input) {
   if (default_open() != nullptr) input.io_open = open_regular;
 }

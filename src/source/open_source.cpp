@@ -1,12 +1,13 @@
 // From what a user typed to a source.
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
+#include <sstream>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "core/read_file.h"
 #include "source/file_names.h"
 #include "source/file_source.h"
 #include "source/source.h"
@@ -16,6 +17,8 @@ namespace shoal {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::size_t kListBytesMax = std::size_t{1} << 30;
 
 using Places = std::vector<std::string>;
 
@@ -53,8 +56,8 @@ std::string resolved(const std::string& folder, std::string_view line) {
 }
 
 Result<Places> read_list(const std::string& path, const SourceOptions& options) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Error{ErrorCode::kUnavailable, path + ": the list cannot be read"};
+  std::istringstream file(
+      SHOAL_TRY(file_text(path, {.bytes_max = kListBytesMax, .expected = "a list of files"})));
   const std::string folder = fs::path(path).parent_path().string();
   Places places;
   std::string line;

@@ -110,7 +110,8 @@ class Source {
 //   list.txt         a file, folder, glob or URL a line; a line that begins with # is a comment;
 //                    relative to the list's folder or, where it is not there, to the working
 //                    directory
-//   FILE             a video where the suffix says so, else a picture
+//   FILE             a video where the suffix or its first bytes say so, else a picture; a GIF or
+//                    APNG with several frames is a video
 //
 // Errors   not_found: nothing there, a glob without matches, a directory without pictures;
 //          invalid_argument: a malformed synthetic or v4l2 specification (with a suggestion), a

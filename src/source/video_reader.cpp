@@ -16,6 +16,7 @@ extern "C" {
 #include <mutex>
 #include <utility>
 
+#include "core/read_file.h"
 #include "core/url_secrets.h"
 #include "source/device_input.h"
 #include "source/file_names.h"
@@ -65,8 +66,8 @@ void listen_to_ffmpeg() {
 // (Sound is there because playlists of HLS may refer to it.)
 constexpr const char* kFormats =
     "rtsp,sdp,rtp,hls,mpegts,mpeg,mpegvideo,m4v,h264,hevc,obu,ivf,vc1,mjpeg,mpjpeg,image2,"
-    "jpeg_pipe,png_pipe,gif,mov,matroska,webm,avi,asf,asf_o,flv,live_flv,ogg,mxf,nut,wtv,rm,dhav,"
-    "yuv4mpegpipe,aac,mp3,ac3,eac3,wav,webvtt";
+    "jpeg_pipe,png_pipe,gif,apng,mov,matroska,webm,avi,asf,asf_o,flv,live_flv,ogg,mxf,nut,wtv,rm,"
+    "dhav,yuv4mpegpipe,aac,mp3,ac3,eac3,wav,webvtt";
 
 // How the display matrix turns the stored picture, as EXIF's orientation. x' = a x + c y and
 // y' = b x + d y, with a, b, c, d at places 0, 1, 3 and 4; only quarter turns and mirrors count.
@@ -226,7 +227,7 @@ Result<std::unique_ptr<VideoReader>> VideoReader::open(const std::string& place,
     return Error{ErrorCode::kOutOfMemory, reader->name_ + ": no memory for a reader"};
   }
   if (!reader->remote_ && !reader->device_) {
-    const std::uint64_t bytes = SHOAL_TRY(check_regular_file(place));
+    const std::uint64_t bytes = SHOAL_TRY(regular_file_size(place));
     if (bytes == 0) {
       return Error{ErrorCode::kCorruptInput,
                    reader->name_ + ": the file is empty; expected a video"};

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/read_file.h"
 #include "telemetry/process.h"
 
 namespace shoal {
@@ -55,8 +56,8 @@ double unix_seconds_now() {
 // Field 22 of /proc/self/stat, in clock ticks since boot; the fields follow the name in brackets,
 // which may itself hold anything.
 double started_after_boot_s() {
-  std::ifstream file("/proc/self/stat");
-  std::string text((std::istreambuf_iterator<char>(file)), {});
+  const auto read = file_text("/proc/self/stat");
+  const std::string text = read ? *read : std::string();
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) return 0;
   std::istringstream fields(text.substr(name_end + 1));
@@ -127,8 +128,8 @@ ProcessSample ProcessSampler::sample() {
         std::max(share(before_->own_cpus, now.own_cpus), std::clamp(own, 0.0, 1.0));
   }
   before_ = now;
-  std::ifstream file("/proc/meminfo");
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const auto read = file_text("/proc/meminfo");
+  const std::string text = read ? *read : std::string();
   sample.machine_memory_bytes = meminfo_bytes(text, "MemTotal:");
   sample.machine_memory_used_bytes =
       sample.machine_memory_bytes - meminfo_bytes(text, "MemAvailable:");

@@ -83,3 +83,13 @@ def test_an_elementary_stream_is_one_film(shoal, model, tmp_path, suffix, option
     assert labels == {f"raw_{n}.txt" for n in range(1, 31)}
     ids = [entry["image_id"] for entry in json.loads((tmp_path / "coco.json").read_text())]
     assert set(ids) == {f"raw_{n}" for n in range(1, 31)}
+
+
+@pytest.mark.parametrize("name", ["clip", "clip.f4v", "clip.3g2", "clip.insv", "clip.jpg",
+                                  "clip.bin", "raw"])
+def test_a_film_is_known_by_its_bytes(detect, model, tmp_path, name):
+    film = films.film(tmp_path / ("clip.h264" if name == "raw" else "clip.mp4"), frames=10)
+    other = tmp_path / name
+    film.rename(other)
+    lines = detect(model, other)
+    assert times(lines) == pytest.approx([n / 25 for n in range(10)], abs=.002)

@@ -4,13 +4,16 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
-#include <fstream>
+#include <sstream>
 
 #include "core/private_file.h"
+#include "core/read_file.h"
 #include "service/http/request_head.h"
 
 namespace shoal {
 namespace {
+
+constexpr std::size_t kFileBytesMax = std::size_t{16} << 20;
 
 int hex_digit(char letter) {
   if (letter >= '0' && letter <= '9') return letter - '0';
@@ -23,8 +26,9 @@ int hex_digit(char letter) {
 
 Result<std::vector<ApiKeys::Hash>> ApiKeys::read(const std::string& file) {
   SHOAL_TRY(check_private_file("API keys", file));
-  std::ifstream in(file);
-  if (!in) return Error{ErrorCode::kNotFound, fmt::format("API keys: cannot read '{}'", file)};
+  const auto read = file_text(file, {.bytes_max = kFileBytesMax, .expected = "a file of keys"});
+  if (!read) return Error{read.error().code, "API keys: cannot read " + read.error().message};
+  std::istringstream in(*read);
   std::vector<Hash> hashes;
   std::string text;
   for (int number = 1; std::getline(in, text); ++number) {

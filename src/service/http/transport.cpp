@@ -8,14 +8,16 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <fstream>
 #include <string_view>
 #include <utility>
 
 #include "core/private_file.h"
+#include "core/read_file.h"
 
 namespace shoal {
 namespace {
+
+constexpr std::size_t kPemBytesMax = std::size_t{4} << 20;
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -134,8 +136,10 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_length,
 }
 
 Result<void> readable(const std::string& what, const std::string& file) {
-  if (std::ifstream(file)) return {};
-  return Error{ErrorCode::kNotFound, fmt::format("TLS {}: cannot read '{}'", what, file)};
+  const auto text = file_text(file, {.bytes_max = kPemBytesMax, .expected = "a PEM file"});
+  if (text) return {};
+  return Error{text.error().code, fmt::format("TLS {}: cannot read {}", what,
+                                              text.error().message)};
 }
 
 Error unusable(const std::string& what, const std::string& file, const error_code& failure) {

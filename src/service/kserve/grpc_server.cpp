@@ -9,12 +9,12 @@
 
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
-#include <fstream>
 #include <iterator>
 #include <utility>
 
 #include "core/log.h"
 #include "core/private_file.h"
+#include "core/read_file.h"
 #include "service/http/door_files.h"
 #include "service/kserve/grpc_health.h"
 #include "service/kserve/grpc_service.h"
@@ -22,10 +22,12 @@
 namespace shoal {
 namespace {
 
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Error{ErrorCode::kNotFound, fmt::format("gRPC: cannot read {}", path)};
-  return std::string(std::istreambuf_iterator<char>(file), {});
+constexpr std::size_t kPemBytesMax = std::size_t{4} << 20;
+
+Result<std::string> read_pem(const std::string& path) {
+  auto text = file_text(path, {.bytes_max = kPemBytesMax, .expected = "a PEM file"});
+  if (!text) return Error{text.error().code, "gRPC: " + text.error().message};
+  return text;
 }
 
 // The address to listen on, as text.
@@ -51,11 +53,11 @@ Result<std::shared_ptr<grpc::ServerCredentials>> credentials_of(const TlsOptions
   if (tls.certificate.empty()) return grpc::InsecureServerCredentials();
   grpc::SslServerCredentialsOptions options;
   SHOAL_TRY(check_private_file("gRPC: TLS key", tls.key));
-  std::string key = SHOAL_TRY(read_file(tls.key));
-  std::string chain = SHOAL_TRY(read_file(tls.certificate));
+  std::string key = SHOAL_TRY(read_pem(tls.key));
+  std::string chain = SHOAL_TRY(read_pem(tls.certificate));
   options.pem_key_cert_pairs.push_back({std::move(key), std::move(chain)});
   if (!tls.client_ca.empty()) {
-    options.pem_root_certs = SHOAL_TRY(read_file(tls.client_ca));
+    options.pem_root_certs = SHOAL_TRY(read_pem(tls.client_ca));
     options.client_certificate_request = GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY;
   }
   return grpc::SslServerCredentials(options);

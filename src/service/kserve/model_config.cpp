@@ -9,11 +9,12 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <system_error>
 
+#include "core/read_file.h"
 #include "service/kserve/model_access.h"
 
 namespace shoal {
@@ -201,8 +202,9 @@ Result<void> apply_parameters(ReadConfig& read, DetectorOptions& options) {
 }
 
 Result<std::vector<std::string>> read_labels(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return Error{ErrorCode::kNotFound, "no label file " + path};
+  const auto text = file_text(path, {.expected = "a list of labels"});
+  if (!text) return Error{text.error().code, "label file " + text.error().message};
+  std::istringstream file(*text);
   std::vector<std::string> labels;
   for (std::string line; std::getline(file, line);) {
     if (!line.empty() && line.back() == '\r') line.pop_back();

@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <optional>
 #include <system_error>
 #include <utility>
 
 #include "core/log.h"
+#include "core/read_file.h"
 #include "service/kserve/model_access.h"
 #include "service/kserve/model_config.h"
 
@@ -84,12 +84,8 @@ Result<fs::path> model_file(const fs::path& model, const inference::ModelConfig&
 Result<std::optional<std::string>> config_text(const fs::path& path) {
   std::error_code ec;
   if (!fs::exists(path, ec)) return std::optional<std::string>{};
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Error{ErrorCode::kUnavailable, path.string() + ": cannot be read"};
-  std::string text(kConfigBytesMax + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  return std::optional<std::string>(std::move(text));
+  return std::optional<std::string>(SHOAL_TRY(
+      file_text(path.string(), {.bytes_max = kConfigBytesMax, .expected = "a config.pbtxt"})));
 }
 
 Error about(const fs::path& path, const Error& error) {

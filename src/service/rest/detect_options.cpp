@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "core/class_selection.h"
 #include "core/suggest.h"
 
 namespace shoal {
@@ -86,26 +87,7 @@ Result<void> set_detect_option(DetectOptions& options, std::string_view name,
 
 Result<std::vector<int>> class_numbers(const std::vector<std::string>& classes,
                                        const std::vector<std::string>& class_names) {
-  std::vector<int> numbers;
-  for (const std::string& one : classes) {
-    int number = 0;
-    if (!is_number(std::string_view(one), number)) {
-      const auto named = std::ranges::find(class_names, one);
-      if (named == class_names.end()) {
-        const std::vector<std::string_view> known(class_names.begin(), class_names.end());
-        return Error{ErrorCode::kInvalidArgument,
-                     fmt::format("classes: the model has no class '{}'{}", one,
-                                 suggestion(one, known))};
-      }
-      number = static_cast<int>(named - class_names.begin());
-    }
-    if (number < 0 || static_cast<std::size_t>(number) >= class_names.size()) {
-      return bad_value("classes", one, fmt::format("0 to {}", class_names.size() - 1));
-    }
-    numbers.push_back(number);
-  }
-  std::ranges::sort(numbers);
-  return numbers;
+  return class_numbers_of(classes, class_names, "classes");
 }
 
 }  // namespace shoal
