@@ -1,8 +1,9 @@
 """Detectors whose right answers are known, and pictures for them.
 
-A toy detector fires where a cell of 8, 16 or 32 pixels is nearly pure red, green or blue (classes 0,
-1, 2), and says a box of `box` x `box` network pixels around the cell's centre. Cells of a bright
-square of 8 x 8 pixels therefore give one box each, at a known place, with a confidence of almost 1.
+A toy detector fires where a cell of 8, 16 or 32 pixels is nearly pure red, green or blue (classes
+0, 1, 2), and says a box of `box` x `box` network pixels around the centre of the cell. Cells of a
+bright square of 8 x 8 pixels therefore give one box each, at a known place, with a confidence of
+almost 1.
 """
 
 import numpy as np
