@@ -330,4 +330,4 @@ def test_a_refused_networks_outputs_are_named_with_all_their_dimensions(shoal, t
                         [("scores", onnx.TensorProto.FLOAT, [1600, 80])])
     onnx.save(model, tmp_path / "flat.onnx")
     run = shoal("inspect", tmp_path / "flat.onnx")
-    assert run.status == 3 and "scores [1600,80]" in run.err, run
+    assert run.status == 3 and "scores [1600, 80]" in run.err, run
