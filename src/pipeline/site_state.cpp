@@ -41,9 +41,11 @@ class File {
   File& operator=(const File&) = delete;
   ~File() { (void)close(); }
   [[nodiscard]] bool is_open() const { return descriptor_ >= 0; }
-  [[nodiscard]] bool is_regular() const {
+  // 0, or what is wrong with what was opened, as errno.
+  [[nodiscard]] int check_regular() const {
     struct stat facts {};
-    return ::fstat(descriptor_, &facts) == 0 && S_ISREG(facts.st_mode);
+    if (::fstat(descriptor_, &facts) != 0) return errno;
+    return S_ISREG(facts.st_mode) ? 0 : S_ISDIR(facts.st_mode) ? EISDIR : EINVAL;
   }
   [[nodiscard]] int descriptor() const { return descriptor_; }
   [[nodiscard]] bool close() {
@@ -70,7 +72,7 @@ int write_all(int descriptor, std::string_view bytes) {
 int read_all(const std::string& path, std::optional<std::string>& text) {
   const File file(path, O_RDONLY);
   if (!file.is_open()) return errno == ENOENT ? 0 : errno;
-  if (!file.is_regular()) return EINVAL;
+  if (const int wrong = file.check_regular(); wrong != 0) return wrong;
   std::string bytes;
   char part[16'384];
   for (;;) {
@@ -90,7 +92,7 @@ int write_beside(const std::string& path, std::string_view bytes) {
   const std::string beside = path + ".tmp";
   File file(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
   if (!file.is_open()) return errno;
-  if (!file.is_regular()) return EINVAL;
+  if (const int wrong = file.check_regular(); wrong != 0) return wrong;
   int failed = write_all(file.descriptor(), bytes);
   if (failed == 0 && ::fsync(file.descriptor()) != 0) failed = errno;
   if (!file.close() && failed == 0) failed = errno;

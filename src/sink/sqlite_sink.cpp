@@ -117,8 +117,8 @@ class SqliteSink final : public CameraSink {
     }
     if (!opened) return delayed(std::move(opened).error(), now);
     database_ = std::move(*opened);
-    auto begun = begin_clock();
-    if (begun) begun = begin_run();
+    begin_clock();
+    auto begun = begin_run();
     if (!begun) {
       close();
       return delayed(std::move(begun).error(), now);
@@ -126,9 +126,10 @@ class SqliteSink final : public CameraSink {
     return {};
   }
 
-  // Before anything is written: what is there tells whether the clock can be believed.
-  Result<void> begin_clock() {
-    if (std::exchange(clock_runs_, true)) return {};
+  // Before anything is written: what is there tells whether the clock can be believed. What cannot
+  // be read is found damaged when it is needed.
+  void begin_clock() {
+    if (std::exchange(clock_runs_, true)) return;
     const WallTime now = std::chrono::system_clock::now();
     std::int64_t newest = 0;
     for (const Aged& aged : kAged) {
@@ -136,15 +137,10 @@ class SqliteSink final : public CameraSink {
                                             "ORDER BY {1} DESC LIMIT 1",
                                             aged.table, aged.time, unix_milliseconds(now));
       const auto found = database_->number(query.c_str());
-      if (!found) {
-        clock_runs_ = false;
-        return found.error();
-      }
-      newest = std::max(newest, *found);
+      if (found) newest = std::max(newest, *found);
     }
     const WallTime at{std::chrono::milliseconds(newest)};
     clock_.begin(now, Clock::now(), newest > 0 ? std::optional(at) : std::nullopt);
-    return {};
   }
 
   Result<void> begin_run() {
