@@ -194,7 +194,7 @@ def test_eval_is_what_pycocotools_says_of_the_coco_file(shoal, quick_model, zoo,
     run = shoal("eval", *common, "--data", data, "--json", tmp_path / "eval.json", timeout=120)
     assert run.status == 0, run
     report = json.loads((tmp_path / "eval.json").read_text())
-    assert list(report) == ["map50_95", "map50", "images", "left_out", "classes"]
+    assert list(report) == ["map50_95", "map50", "images", "left_out", "multi_label", "classes"]
     assert report["images"] == 128
     assert all(list(entry) == ["name", "map50_95", "instances"] for entry in report["classes"])
     run = shoal("detect", *common, "--coco", tmp_path / "coco.json",

@@ -5,17 +5,17 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <span>
-#include <system_error>
 #include <vector>
 
+#include "core/read_file.h"
 #include "engine/onnx_envelope.h"
 #include "engine/onnx_external.h"
 
 namespace shoal {
 namespace {
 
+constexpr std::size_t kModelBytesMax = std::size_t{16} << 30;
 constexpr std::uint64_t kFnvBasis = 0xcbf29ce484222325ULL;
 
 std::uint64_t fnv1a(std::span<const std::byte> bytes, std::uint64_t hash) {
@@ -25,24 +25,14 @@ std::uint64_t fnv1a(std::span<const std::byte> bytes, std::uint64_t hash) {
   return hash;
 }
 
-Result<std::vector<std::byte>> read_bytes(const std::string& path) {
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) {
+Result<std::vector<std::uint8_t>> read_bytes(const std::string& path) {
+  auto bytes = file_bytes(path, {.bytes_max = kModelBytesMax,
+                                 .expected = "an .onnx or .xml file"});
+  if (!bytes && bytes.error().code == ErrorCode::kNotFound) {
     return Error{ErrorCode::kNotFound,
                  fmt::format("{}: no such model file; expected an .onnx or .xml file, or the name "
                              "of a built-in model", path)};
   }
-  if (std::filesystem::is_directory(status)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("{}: is a directory; expected an .onnx or .xml file", path)};
-  }
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) return Error{ErrorCode::kUnavailable, fmt::format("{}: cannot be read", path)};
-  std::vector<std::byte> bytes(static_cast<std::size_t>(file.tellg()));
-  file.seekg(0);
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  if (!file) return Error{ErrorCode::kUnavailable, fmt::format("{}: reading failed", path)};
   return bytes;
 }
 
@@ -58,7 +48,8 @@ Result<GraphFile> read_ir(const std::string& path, std::span<const std::byte> xm
   };
   SHOAL_TRY(check_kind(path, xml, ""));
   const std::string weights = std::filesystem::path(path).replace_extension(".bin").string();
-  const std::vector<std::byte> bytes = SHOAL_TRY(read_bytes(weights));
+  const std::vector<std::uint8_t> content = SHOAL_TRY(read_bytes(weights));
+  const auto bytes = std::as_bytes(std::span(content));
   SHOAL_TRY(check_kind(weights, bytes, "a Git LFS"));
   file.content_hash = fnv1a(bytes, file.content_hash);
   return catching(ErrorCode::kCorruptInput, path + ": not a readable OpenVINO IR",
@@ -123,11 +114,11 @@ std::string reason_of(const std::exception& error) {
 }
 
 Result<GraphFile> read_graph(const ModelSource& source) {
-  std::vector<std::byte> owned;
+  std::vector<std::uint8_t> owned;
   std::span<const std::byte> bytes = source.embedded;
   if (bytes.empty()) {
     owned = SHOAL_TRY(read_bytes(source.path));
-    bytes = owned;
+    bytes = std::as_bytes(std::span<const std::uint8_t>(owned));
     if (std::filesystem::path(source.path).extension() == ".xml") {
       return read_ir(source.path, bytes);
     }
