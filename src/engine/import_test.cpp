@@ -134,7 +134,7 @@ TEST(ImportTest, RefusesMissingEmptyAndDamagedFiles) {
   expect_error(inspect(folder.write("empty.onnx", "")), ErrorCode::kCorruptInput, {"empty"});
   expect_error(inspect(folder.write("text.onnx", "This is a text, not a network.\n")),
                ErrorCode::kCorruptInput, {"text.onnx", "not an ONNX file"});
-  expect_error(inspect(testing_models::tiny("")), ErrorCode::kInvalidArgument, {"directory"});
+  expect_error(inspect(testing_models::tiny("")), ErrorCode::kInvalidArgument, {"a folder"});
   const std::string whole = content(tiny("xywh_dynamic.onnx"));
   ASSERT_GT(whole.size(), 1000U);
   for (const double part : {0.999, 0.5, 0.01}) {
