@@ -92,6 +92,12 @@ bool says_cut_off(const std::string& line) {
          line.find("partial file") != std::string::npos;
 }
 
+// An answer of HTTP that says no length and ends with its connection is whole, though libavformat
+// compares its length with -1.
+bool ends_without_length(const std::string& line) {
+  return line.find("should be 18446744073709551615") != std::string::npos;
+}
+
 bool is_live_scheme(const std::string& place) {
   return is_url(place) && !place.starts_with("http");
 }
@@ -434,7 +440,8 @@ Result<bool> VideoReader::next(Packet& packet) {
   while (!finished_) {
     const int code = read_frame();
     ended_early_ = ended_early_ || says_cut_off(ffmpeg_line());
-    if (code == AVERROR_EOF && !stop_.requested()) return finish();
+    const bool over = code == AVERROR_EOF || (code < 0 && ends_without_length(ffmpeg_line()));
+    if (over && !stop_.requested()) return finish();
     if (code < 0) {
       finished_ = true;
       // A local file's read error behind the last whole packet is its missing end.

@@ -102,9 +102,11 @@ def test_a_picture_by_url_is_the_picture_by_path(run, toys, pictures, tmp_path, 
 def test_a_film_by_url_is_a_film(run, toys, tmp_path):
     films.film(tmp_path / "clip.mp4", options=("-movflags", "faststart"))
     (tmp_path / "clip").write_bytes((tmp_path / "clip.mp4").read_bytes())
-    with web_server(tmp_path) as address:
-        for name in ("clip.mp4", "clip"):
-            lines, _ = run(toys / "toy640x384.onnx", f"{address}/{name}")
+    for length in (True, False):
+        with web_server(tmp_path, "video/mp4", length) as address:
+            urls = [f"{address}/{name}" for name in ("clip.mp4", "clip")]
+            found = [run(toys / "toy640x384.onnx", url)[0] for url in urls]
+        for lines in found:
             assert [line["time"] for line in lines] == pytest.approx([n / 25 for n in range(30)])
 
 
