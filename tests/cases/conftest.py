@@ -7,9 +7,7 @@ is right; inputs are made here, by scripts.
 import pytest
 import toy
 from PIL import Image
-
-# Nothing is measured at load: toy detectors have no time worth measuring.
-QUICK = ("--execution", "spread", "--lanes", "1")
+from toy import QUICK
 
 
 @pytest.fixture(scope="session")

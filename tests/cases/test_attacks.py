@@ -12,11 +12,11 @@ import socket
 import time
 
 import grpc
-import pytest
-from conftest import QUICK
 from kserve_service import KserveServing
+import pytest
 from rest_client import Serving
 from running_site import RunningSite, synthetic
+from toy import QUICK
 
 KEY = "correct-horse-battery"
 FOREIGN = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site",

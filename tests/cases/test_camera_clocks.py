@@ -9,9 +9,9 @@ import datetime
 import os
 
 import pytest
-from conftest import QUICK
 from rtsp_camera import RtspCamera, access_units, film
 from running_site import RunningSite
+from toy import QUICK
 
 FPS = 25
 AGE_MAX = 1.0  # s, the default

@@ -7,9 +7,9 @@ import contextlib
 import datetime
 
 import pytest
-from conftest import QUICK
 from rtsp_camera import Login, RtspCamera, access_units, film
 from running_site import RunningSite
+from toy import QUICK
 
 # How it stands in the URL, where that is not the password itself.
 PASSWORDS = {"number-sign": "pa#ss", "slash": "a/b", "question": "w?x", "at": "p@ss",

@@ -8,15 +8,15 @@ import json
 import math
 import types
 
+from kserve_service import KserveServing
 import numpy as np
 import onnx
 import pytest
 import toy
+from toy import QUICK
 import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton_http
 import tritonclient.http.aio as triton_http_aio
-from conftest import QUICK
-from kserve_service import KserveServing
 from tritonclient.utils import InferenceServerException
 
 # More than fits into a small document.

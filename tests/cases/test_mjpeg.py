@@ -7,13 +7,13 @@ import contextlib
 import io
 import time
 
-import pytest
-import toy
-from conftest import QUICK
 from PIL import Image
+import pytest
 from rtsp_camera import Login
 from rtsp_server import SocketServer
 from running_site import RunningSite
+import toy
+from toy import QUICK
 
 MIXED = "multipart/x-mixed-replace"
 

@@ -5,8 +5,8 @@ import signal
 import time
 
 import pytest
-from conftest import QUICK
 from rest_client import Serving
+from toy import QUICK
 
 
 @pytest.mark.parametrize("verb", ["detect", "serve"])

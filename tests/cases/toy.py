@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+# Options of the program: nothing is measured at load, toy detectors have no time worth measuring.
+QUICK = ("--execution", "spread", "--lanes", "1")
 NAMES = "{0: 'red', 1: 'green', 2: 'blue'}"
 ULTRALYTICS = {"names": NAMES, "task": "detect", "stride": "32", "imgsz": "[640, 640]",
                "batch": "1", "author": "Ultralytics", "version": "8.3.0",

@@ -2,7 +2,6 @@
 
 import pytest
 from made_pictures import Pictures
-from program import BUILD, ROOT, run_tool  # noqa: F401  for tests that import them from here
 
 
 @pytest.fixture

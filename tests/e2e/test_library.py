@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, ROOT, run_tool
+from program import BUILD, ROOT, run_tool
 
 EXAMPLES = BUILD / "examples"
 
