@@ -84,7 +84,8 @@ def refusal(shoal, path, *words):
 
 def refused_by_every_verb(shoal, path, picture, *words):
     for arguments in (("detect", "-m", path, picture, "--execution", "spread", "--lanes", "1"),
-                      ("serve", "-m", path, "--port", "0")):
+                      ("serve", "-m", path, "--http", "127.0.0.1:0", "--grpc", "",
+                       "--metrics", "")):
         run = shoal(*arguments)
         assert run.status == 3, run
         for word in words:
@@ -186,9 +187,10 @@ def test_logits_beside_objectness_are_refused_and_read_once_said(shoal, detect, 
                                                                  family):
     path = model(tmp_path / "m.onnx",
                  lambda g, b, s: rows_like_v5(g, b, s, objectness_of(g, s)), [N, 8], logits=True)
-    sidecar(path, f'family = "{family}"')
+    told = f'family = "{family}"\nscale = 0.00392157\ncolor_order = "rgb"\n'
+    sidecar(path, told)
     refusal(shoal, path, "logits", "scores_are_logits = true")
-    sidecar(path, f'family = "{family}"\nscores_are_logits = true')
+    sidecar(path, told + "scores_are_logits = true")
     [line] = detect(path, toys / "spots.png")
     assert len(line["detections"]) == 3
 
