@@ -126,8 +126,7 @@ int run_bench(const BenchArguments& arguments, const Overrides& overrides) {
 VerbBody add_bench(CLI::App& program) {
   const auto arguments = std::make_shared<BenchArguments>();
   CLI::App& verb = *program.add_subcommand("bench", "images a second and latency, measured");
-  verb.add_option("PICTURE", arguments->files, "picture files or folders for --from disk")
-      ->allow_extra_args(false);
+  verb.add_option("PICTURE", arguments->files, "picture files or folders for --from disk");
   add_model_arguments(verb, arguments->model);
   verb.remove_option(verb.get_option("--batch"));
   verb.add_option("--batch", arguments->batches, "batch sizes to measure: 1,2,4,8")

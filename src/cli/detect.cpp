@@ -157,8 +157,7 @@ VerbBody add_detect(CLI::App& program) {
   CLI::App& verb = *program.add_subcommand("detect", "pictures, videos and streams to boxes");
   verb.add_option("SOURCE", arguments->inputs,
                   "pictures, directories, globs, list.txt, videos, RTSP/HTTP URLs, "
-                  "synthetic:pcb?size=1280x720&frames=500")
-      ->allow_extra_args(false);  // else [a,b] would be a list, and not a folder's name
+                  "synthetic:pcb?size=1280x720&frames=500");
   add_model_arguments(verb, arguments->model);
   add_box_arguments(verb, arguments->boxes);
   verb.add_flag("--recursive", arguments->recursive, "descend into sub-folders");

@@ -30,6 +30,11 @@ constexpr std::string_view kVersion = "shoal 0.1.0";
 constexpr char kNameMark = '\x01';
 
 void mark_names(std::vector<std::string>& words) {
+  for (std::string& word : words) {
+    if (word == "--") break;
+    // Else [a,b] would be a list, and not a folder's name.
+    if (word.starts_with('[') && word.ends_with(']')) word.insert(0, 1, kNameMark);
+  }
   const auto end = std::find(words.begin(), words.end(), "--");
   if (end == words.end()) return;
   for (auto name = words.erase(end); name != words.end(); ++name) name->insert(0, 1, kNameMark);
@@ -105,7 +110,7 @@ int run_program(int argc, char** argv) {
     verb->add_flag("-v,--verbose", verbosity, "say more; -vv says most");
     verb->allow_extras();
     for (CLI::Option* option : verb->get_options()) {
-      if (option->get_positional()) option->transform(without_mark);
+      if (option->get_expected_max() > 0) option->transform(without_mark);
     }
   }
   std::vector<std::string> words(argv + 1, argv + argc);
