@@ -136,7 +136,8 @@ int run_program(int argc, char** argv) {
     fmt::print("{}", program.help());
     return kAllWell;
   }
-  const auto unknown = chosen.front()->remaining();
+  auto unknown = chosen.front()->remaining();
+  for (std::string& word : program.remaining()) unknown.push_back(std::move(word));
   if (!unknown.empty()) return unknown_option(*chosen.front(), unknown.front());
   const int status = verbs.at(chosen.front()->get_name())(*overrides);
   if (loads_left_behind() > 0) {

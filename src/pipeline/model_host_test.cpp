@@ -75,7 +75,7 @@ class Recorder final : public RequestObserver {
 
 TEST(ModelHostTest, ACallOfManyMoreItemsThanFitIsAnsweredInOrder) {
   Recorder recorder;
-  const auto host = host_of({.queue_limit = 8, .limits = {}, .plan_cache = {},
+  const auto host = host_of({.queue_limit = 8, .limits = {}, .plan_cache = {}, .load = {},
                              .observer = &recorder});
   std::vector<PictureItem> items;
   for (int i = 0; i < 100; ++i) items.push_back(i % 7 == 3 ? text() : picture());
@@ -114,14 +114,14 @@ TEST(ModelHostTest, ItsPoolsAreThoseOfRequestsAndLanes) {
 }
 
 TEST(ModelHostTest, ThousandsOfBrokenItemsDoNotNest) {
-  const auto host = host_of({.queue_limit = 8, .limits = {}, .plan_cache = {}});
+  const auto host = host_of({.queue_limit = 8, .limits = {}, .plan_cache = {}, .load = {}});
   const CallItems answer = start(*host, std::vector<PictureItem>(20'000, text())).get();
   ASSERT_EQ(answer.size(), 20'000U);
   for (const CallItem& item : answer) ASSERT_TRUE(item.outcome.error.has_value());
 }
 
 TEST(ModelHostTest, WhatDoesNotFitIsRefusedAtOnceAndNothingLeaks) {
-  const auto host = host_of({.queue_limit = 4, .limits = {}, .plan_cache = {}});
+  const auto host = host_of({.queue_limit = 4, .limits = {}, .plan_cache = {}, .load = {}});
   std::vector<std::future<CallItems>> calls;
   for (int i = 0; i < 200; ++i) calls.push_back(start(*host, {picture()}));
   int answered = 0;
@@ -303,7 +303,7 @@ TEST(ModelRegistryTest, AModelThatIsLoadedWhenAllIsClosedDoesNotOpenIt) {
   DetectorOptions detector;
   detector.batch_max = 1;
   ClosesMeanwhile observer;
-  ModelRegistry registry({.limits = {}, .plan_cache = {}, .observer = &observer},
+  ModelRegistry registry({.limits = {}, .plan_cache = {}, .load = {}, .observer = &observer},
                          [&](const std::string&) { return detector; });
   observer.registry = &registry;
   const Result<void> loaded = registry.load("pcb");
@@ -316,7 +316,7 @@ TEST(ModelRegistryTest, AModelThatIsLoadedWhenAllIsClosedDoesNotOpenIt) {
 TEST(ModelRegistryTest, AReloadThatFailsChangesNothing) {
   DetectorOptions detector;
   detector.batch_max = 1;
-  ModelRegistry registry({.limits = {}, .plan_cache = {}},
+  ModelRegistry registry({.limits = {}, .plan_cache = {}, .load = {}},
                          [&](const std::string&) { return detector; });
   ASSERT_TRUE(registry.load("pcb").has_value());
   const auto before = *registry.find("pcb");
@@ -337,7 +337,7 @@ TEST(ModelRegistryTest, AReloadThatFailsChangesNothing) {
 TEST(ModelRegistryTest, ReloadsUnderTrafficWithoutDroppingACall) {
   DetectorOptions detector;
   detector.batch_max = 1;
-  ModelRegistry registry({.limits = {}, .plan_cache = {}},
+  ModelRegistry registry({.limits = {}, .plan_cache = {}, .load = {}},
                          [&](const std::string& name) -> Result<DetectorOptions> {
                            if (name == "pcb") return detector;
                            return Error{ErrorCode::kNotFound, "no model '" + name + "'"};

@@ -82,7 +82,6 @@ def test_classes_are_kept_by_name_or_number(detect, toys, words, kept):
     (("--max-det", "many", "x.png"), ("--max-det", "whole number", "'many'")),
     (("--conf", "high", "x.png"), ("--conf", "number", "'high'")),
     (("x.png", "--json"), ("--json", "FILE", "nothing")),
-    (("--agnostic=yes", "x.png"), ("--agnostic", "no value")),
     (("--", "-a.png", "--sav"), ("-a.png",)),
 ])
 def test_what_is_wrong_with_an_option_is_a_sentence(shoal, toys, tmp_path, arguments, words):
