@@ -68,6 +68,9 @@ class ModelRegistry {
   // No new loads or calls; returns when everything accepted is answered. Idempotent.
   void close();
 
+  // Ends waiting for loads that run, and begins no more: they are answered with cancelled.
+  void stop_loads() { stop_.request_stop(); }
+
  private:
   struct Entry {
     ModelState state = ModelState::kUnloaded;

@@ -50,4 +50,4 @@ def test_no_shapes_are_added_where_nothing_is_padded(shoal, stretched, wide_pict
 def test_a_placement_that_does_not_exist_is_refused_with_those_that_do(shoal, stretched, tmp_path):
     (tmp_path / "stretched.onnx.toml").write_text('placement = "squeezed"\n')
     run = shoal("inspect", stretched)
-    assert run.status == 3 and '"centred", "top_left" or "stretched"' in run.err, run
+    assert run.status == 2 and '"centred", "top_left" or "stretched"' in run.err, run

@@ -15,7 +15,7 @@ def test_a_class_that_the_model_does_not_have_is_named(shoal, toys, verb):
     where = [toys / "spots.png"] if verb == "detect" else ["--http", "127.0.0.1:0", "--grpc", ""]
     run = shoal(verb, *model, *QUICK, "--classes", "99", *where)
     assert run.status in (2, 3), run
-    assert "class 99 is not one of the model's 3" in run.err, run
+    assert "the model has no class '99'" in run.err, run
 
 
 def test_a_reload_that_is_refused_leaves_the_model_as_it_was(toys, tmp_path):
@@ -26,7 +26,7 @@ def test_a_reload_that_is_refused_leaves_the_model_as_it_was(toys, tmp_path):
         before = service.post("/v1/detect", picture)
         assert before.status == 200 and len(before.json["detections"]) > 0
         for classes in (99, 1000):
-            config.write_text(f"{model}classes = [{classes}]\n")
+            config.write_text(f"{model}[detect]\nclasses = [{classes}]\n")
             service.process.send_signal(signal.SIGHUP)
             end = time.monotonic() + 120
             while f"class {classes} " not in "".join(service.lines):

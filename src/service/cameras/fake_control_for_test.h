@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/url_secrets.h"
 #include "pipeline/camera_control.h"
 #include "pipeline/site_config_check.h"
 
