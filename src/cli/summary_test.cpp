@@ -156,6 +156,7 @@ TEST(Summary, ColourAddsNothingButCodes) {
 TEST(Summary, TheSameDataAreJson) {
   RunSummary summary = pictures();
   summary.failures[0] += " \"\xFF\"";
+  summary.notes = {"film.ts: its clock goes back"};
   const std::string text = summary_to_json(summary);
   EXPECT_EQ(text.find('\n'), std::string::npos);
   const auto json = boost::json::parse(text).as_object();
@@ -171,8 +172,9 @@ TEST(Summary, TheSameDataAreJson) {
   EXPECT_EQ(json.at("close_reasons").at("full"), 15);
   EXPECT_EQ(json.at("memory_peak_bytes"), std::int64_t{161} << 20);
   EXPECT_EQ(json.at("failures").as_array().size(), 1U);
+  EXPECT_EQ(json.at("notes").at(0), "film.ts: its clock goes back");
   EXPECT_EQ(json.at("written").at(1), "out/detections.jsonl (128 lines)");
-  EXPECT_EQ(json.size(), 21U);
+  EXPECT_EQ(json.size(), 23U);
 }
 
 }  // namespace

@@ -96,8 +96,7 @@ TEST(OpenSourceTest, RefusesAFileAboveTheLimitAndGoesOn) {
   ASSERT_TRUE(items[1].error);
   EXPECT_EQ(items[1].error->code, ErrorCode::kOutOfMemory);
   EXPECT_EQ(items[1].error->message,
-            folder.file("2.jpg") +
-                ": a file of 2.5 MiB; expected at most 1.0 MiB (file_bytes_max)");
+            folder.file("2.jpg") + ": a file of 2.5 MiB; expected at most 1.0 MiB");
   EXPECT_FALSE(items[2].error);
 }
 

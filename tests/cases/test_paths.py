@@ -51,6 +51,11 @@ def test_two_dashes_end_the_options(sources):
     assert sources("[examples]", "--", "-dash.png") == ["[examples]/a.png", "-dash.png"]
 
 
+def test_several_names_are_several_sources(sources):
+    assert sources("[examples]", "a,b", "[1,2]/[a].png") == [
+        "[examples]/a.png", "a,b/x,y.png", "[1,2]/[a].png"]
+
+
 def test_outputs_may_have_brackets_and_commas_in_their_names(sources, here):
     sources("[examples]", "--save", "[o,p]", "--txt", "t,u")
     assert (here / "[o,p]/a.png").exists() and (here / "t,u/labels/a.txt").exists()
@@ -82,11 +87,10 @@ def test_classes_are_kept_by_name_or_number(detect, toys, words, kept):
     (("--max-det", "many", "x.png"), ("--max-det", "whole number", "'many'")),
     (("--conf", "high", "x.png"), ("--conf", "number", "'high'")),
     (("x.png", "--json"), ("--json", "FILE", "nothing")),
-    (("--", "-a.png", "--sav"), ("-a.png",)),
+    (("x.png", "--quite"), ("unknown option '--quite'", "--quiet")),
 ])
 def test_what_is_wrong_with_an_option_is_a_sentence(shoal, toys, tmp_path, arguments, words):
-    run = shoal("detect", *QUICK, "-m", toys / "toy640.onnx", *arguments,
-                cwd=tmp_path) if arguments[0] != "--" else shoal("eval", *arguments)
+    run = shoal("detect", *QUICK, "-m", toys / "toy640.onnx", *arguments, cwd=tmp_path)
     assert run.status == 2, run
     assert all(word in run.err for word in words), run.err
     assert "Could not convert" not in run.err
