@@ -50,7 +50,12 @@ struct Parts {
 std::size_t end_of_user(string_view url, std::size_t begin) {
   const std::size_t host_end = std::min(url.find_first_of("/?#", begin), url.size());
   const std::size_t at = url.substr(0, host_end).rfind('@');
-  if (at != string_view::npos && at >= begin) return at;
+  if (at != string_view::npos && at >= begin) {
+    // No stream has a fragment: a # with an @ behind it is a password's.
+    const bool fragment = host_end < url.size() && url[host_end] == '#';
+    const std::size_t last = fragment ? url.rfind('@') : at;
+    return std::max(at, last);
+  }
   const std::size_t colon = url.find(':', begin);
   if (colon >= host_end || url[begin] == '[') return string_view::npos;
   const string_view port = url.substr(colon + 1, host_end - colon - 1);
