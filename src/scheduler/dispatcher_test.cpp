@@ -111,18 +111,24 @@ TEST(DispatcherTest, WaitsThatWereLongerThanForeseenCountForThoseToCome) {
   dispatcher.learn(0, 1, milliseconds(10), LaneKind::kRegular, kStart);
   Batch batch;
   TimePoint now = kStart;
-  for (int i = 0; i < 20; ++i) submit(dispatcher, request(1), now);
-  EXPECT_EQ(dispatcher.admit(*request(1), now).expected_wait, Duration(milliseconds(200)));
+  // What has been seen counts where lanes were busy for as long as the request would wait at most.
+  const auto made = [&now] {
+    auto one = request(1);
+    one->start_by = now + seconds(1);
+    return one;
+  };
+  for (int i = 0; i < 20; ++i) submit(dispatcher, made(), now);
+  EXPECT_EQ(dispatcher.admit(*made(), now).expected_wait, Duration(milliseconds(200)));
   for (int i = 0; i < 200; ++i) {
     dispatcher.idle(LaneKind::kRegular);
     batch.requests.clear();
     (void)dispatcher.ask(batch, LaneKind::kRegular, now);
     ASSERT_EQ(batch.requests.size(), 1U);
     dispatcher.busy(LaneKind::kRegular);
-    submit(dispatcher, request(1), now);
+    submit(dispatcher, made(), now);
     now += milliseconds(12);
   }
-  const double wait = to_milliseconds(dispatcher.admit(*request(1), now).expected_wait);
+  const double wait = to_milliseconds(dispatcher.admit(*made(), now).expected_wait);
   EXPECT_NEAR(wait, 240, 12);
   drain(dispatcher);
 }
