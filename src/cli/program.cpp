@@ -30,14 +30,16 @@ constexpr std::string_view kVersion = "shoal 0.1.0";
 constexpr char kNameMark = '\x01';
 
 void mark_names(std::vector<std::string>& words) {
-  for (std::string& word : words) {
-    if (word == "--") break;
-    // Else [a,b] would be a list, and not a folder's name.
-    if (word.starts_with('[') && word.ends_with(']')) word.insert(0, 1, kNameMark);
-  }
   const auto end = std::find(words.begin(), words.end(), "--");
   if (end == words.end()) return;
   for (auto name = words.erase(end); name != words.end(); ++name) name->insert(0, 1, kNameMark);
+}
+
+// Else [a,b] would be a list, and not a folder's name.
+void mark_brackets(std::vector<std::string>& words) {
+  for (std::string& word : words) {
+    if (word.starts_with('[') && word.ends_with(']')) word.insert(0, 1, kNameMark);
+  }
 }
 
 std::string without_mark(std::string word) {
@@ -117,6 +119,7 @@ int run_program(int argc, char** argv) {
   mark_names(words);
   const auto overrides = take_overrides(words);
   if (!overrides) return report(overrides.error().message, kWrongUsage);
+  mark_brackets(words);
   std::reverse(words.begin(), words.end());  // as CLI11 takes a vector
   try {
     program.parse(std::move(words));

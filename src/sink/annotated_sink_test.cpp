@@ -56,7 +56,7 @@ TEST_F(AnnotatedSinkTest, PicturesKeepNameKindAndSize) {
   }
   ASSERT_TRUE(sink->write(failed("in/g.jpg", ErrorCode::kCorruptInput, "x")));
   ASSERT_TRUE(sink->finish());
-  EXPECT_EQ(files("out"), "a.jpg b.PNG c.jpg d.JPEG e.jpg f.jpg");
+  EXPECT_EQ(files("out"), "a.jpg b.PNG c.jpg d.JPEG e.jpg f.png");
   EXPECT_EQ(sink->written(), "6 pictures");
   EXPECT_EQ(python(R"(
 import cv2, os
@@ -71,7 +71,7 @@ for name in sorted(os.listdir("out")):
             "c.jpg (47, 65, 3) True jpeg\n"
             "d.JPEG (47, 65, 3) True jpeg\n"
             "e.jpg (47, 65, 3) True jpeg\n"
-            "f.jpg (47, 65, 3) True jpeg\n");
+            "f.png (47, 65, 3) True png\n");
 }
 
 TEST_F(AnnotatedSinkTest, BoxesAndLabelsAreInTheFileAndNotInTheFrame) {

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/json_text.h"
+#include "core/url_secrets.h"
 #include "sink/alarm_message.h"
 
 namespace shoal {
@@ -198,7 +199,8 @@ Answer WebhookSink::post(const std::string& url, const Headers& headers) {
 Result<void> WebhookSink::judge(const Answer& answer) {
   if (answer.code != CURLE_OK) {
     return Error{ErrorCode::kUnavailable,
-                 fmt::format("{}: {}", options_.url, curl_easy_strerror(answer.code))};
+                 fmt::format("{}: {}", without_secrets(options_.url),
+                             curl_easy_strerror(answer.code))};
   }
   const long status = answer.status;
   if (status >= 200 && status < 300) {
@@ -206,7 +208,8 @@ Result<void> WebhookSink::judge(const Answer& answer) {
     return {};
   }
   const bool refused = status >= 400 && status < 500 && status != 408 && status != 429;
-  std::string what = fmt::format("{}: answered with {}; expected 2xx", options_.url, status);
+  std::string what = fmt::format("{}: answered with {}; expected 2xx",
+                                 without_secrets(options_.url), status);
   if (!answer.redirect.empty()) {
     what += fmt::format(" (a redirect to {}, which is not followed)", answer.redirect);
   } else if (!answer.text.empty()) {

@@ -97,7 +97,7 @@ def test_twenty_thousand_cameras_are_checked_in_a_moment(tmp_path):
     '[[camera]]\nname = "b"\nurl = "synthetic:pcb"\nmodel = "LONG"\n',
     '[[alarm]]\nwhen = "LONG"\n', '[[alarm]]\nname = "LONG!"\nwhen = "count > 1"\n',
     '[[alarm]]\nwhen = "count > 1"\ncameras = ["LONG"]\n',
-    '[[sink]]\ntype = "LONG"\n', '[LONG]\n', '[model.LONG]\npath = "pcb"\n'])
+    '[[sink]]\ntype = "LONG"\n', '[LONG]\nx = 1\n', '[model.LONG]\npath = "pcb"\n'])
 def test_what_is_quoted_is_shortened(tmp_path, text):
     status, said = run(tmp_path, "--check", text="\n" + text.replace("LONG", "x" * 5_000_000))
     assert status in (2, 3) and len(said) < 5000, (status, said[:5000])

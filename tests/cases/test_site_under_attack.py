@@ -55,7 +55,8 @@ def test_no_secret_of_a_camera_is_shown(site, url):
     try:
         if "guarded" in site.cameras():
             site.wait_until(lambda: site.status("guarded")["error"], "an error of the camera")
-        assert SECRET not in everything_shown(site)
+        shown = everything_shown(site)
+        assert SECRET not in shown, shown[max(0, shown.find(SECRET) - 300):][:400]
     finally:
         site.request("DELETE", "/api/v1/cameras/guarded")
 
@@ -71,7 +72,7 @@ def test_a_hidden_password_is_never_stored(site):
     try:
         url = "rtsp://admin:***@127.0.0.2:9/1"  # another server
         status, answer = site.request("PATCH", "/api/v1/cameras/cam", {"url": url})
-        assert status == 400 and "***" in answer["error"], answer
+        assert status == 400 and "***" in answer["error"]["message"], answer
         status, answer = site.request("POST", "/api/v1/cameras", {"name": "new", "url": url})
         assert status == 400, answer
         # Another path of the same server, as the page would send it.

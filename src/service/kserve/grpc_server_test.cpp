@@ -267,7 +267,7 @@ TEST_F(GrpcServerTest, DescribesTheServerAndItsModels) {
     inference::ServerMetadataResponse response;
     ASSERT_TRUE(stub->ServerMetadata(&context, {}, &response).ok());
     EXPECT_EQ(response.name(), "shoal");
-    EXPECT_EQ(response.extensions_size(), 7);
+    EXPECT_EQ(response.extensions_size(), 8);
   }
   {
     grpc::ClientContext context;

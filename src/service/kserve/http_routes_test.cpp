@@ -126,7 +126,7 @@ std::string message_of(const HttpResponse& response) {
 TEST_F(HttpRoutesTest, HealthAndMetadata) {
   EXPECT_EQ(document("GET", "/v2/health/live").at("live"), json::value(true));
   EXPECT_EQ(document("GET", "/v2/health/ready").at("ready"), json::value(true));
-  EXPECT_EQ(document("GET", "/v2").at("extensions").as_array().size(), 8U);
+  EXPECT_EQ(document("GET", "/v2").at("extensions").as_array().size(), 9U);
   EXPECT_EQ(document("GET", "/v2/models/net/ready").at("ready"), json::value(true));
   models.ready = false;
   EXPECT_EQ(ask("GET", "/v2/health/ready").status, 503);
