@@ -478,8 +478,7 @@ std::vector<std::string> RunningService::reload(const Config& config) {
 void RunningService::drain() {
   if (std::exchange(drained_, true)) return;
   const auto patience = options_.config.service.drain_timeout;
-  registry_.stop_loads();  // else the doors wait for their answers
-  // The doors one after another: what one waits for, the other does not need.
+  registry_.stop_loads();  // else the doors, which drain one after another, wait for their answers
   if (http_) http_->drain(patience);
   if (grpc_) grpc_->drain(patience);
   if (site_) site_->stop(patience);
