@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 
+#include "core/escaped_text.h"
 #include "core/json_text.h"
 
 namespace shoal {
@@ -29,15 +30,6 @@ template <std::size_t N>
 bool is_in(char32_t c, const std::array<Range, N>& ranges) {
   return std::any_of(ranges.begin(), ranges.end(),
                      [c](const Range& range) { return c >= range.first && c <= range.last; });
-}
-
-// REQUIRES: a well-formed sequence.
-char32_t code_point(std::string_view sequence) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(sequence[i]); };
-  if (sequence.size() == 1) return byte(0);
-  char32_t value = byte(0) & (0x7FU >> sequence.size());
-  for (std::size_t i = 1; i < sequence.size(); ++i) value = value << 6U | (byte(i) & 0x3FU);
-  return value;
 }
 
 int width_of(char32_t c) { return is_in(c, kWide) ? 2 : is_in(c, kNarrow) ? 0 : 1; }

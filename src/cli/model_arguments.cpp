@@ -138,12 +138,13 @@ Result<void> choose_classes(const BoxArguments& arguments, DetectorOptions& dete
     if (number && *number >= 0) numbers.push_back(*number);
   }
   const EngineOptions engine = SHOAL_TRY(engine_options(detector));
-  const auto inspection = inspect_model(resolve_model(detector.model), engine);
-  if (inspection) {
-    numbers = SHOAL_TRY(
-        class_numbers_of(arguments.classes, inspection->model.class_names, "--classes"));
+  // Read, not compiled: that follows.
+  const auto costs = model_costs(resolve_model(detector.model), engine);
+  if (costs) {
+    numbers =
+        SHOAL_TRY(class_numbers_of(arguments.classes, costs->model.class_names, "--classes"));
   } else if (numbers.size() < arguments.classes.size()) {
-    return inspection.error();
+    return costs.error();
   }
   detector.classes = std::move(numbers);
   return {};
@@ -163,9 +164,8 @@ Result<EngineOptions> make_engine_options(const ModelArguments& arguments, Confi
                              arguments.execution)};
   }
   if (arguments.rectangular) {
-    const auto inspection =
-        SHOAL_TRY(inspect_model(resolve_model(config.detector.model), engine));
-    const ModelDescription& model = inspection.model;
+    const ModelCosts costs = SHOAL_TRY(model_costs(resolve_model(config.detector.model), engine));
+    const ModelDescription& model = costs.model;
     if (model.input.placement == Placement::kStretched) {
       log(LogLevel::kWarn, "engine",
           "--rect: {} takes pictures stretched to its input, which pads nothing: no further shapes",

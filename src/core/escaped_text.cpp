@@ -10,15 +10,6 @@
 namespace shoal {
 namespace {
 
-// REQUIRES: a well-formed sequence.
-char32_t code_point(std::string_view sequence) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(sequence[i]); };
-  if (sequence.size() == 1) return byte(0);
-  char32_t value = byte(0) & (0x7FU >> sequence.size());
-  for (std::size_t i = 1; i < sequence.size(); ++i) value = value << 6U | (byte(i) & 0x3FU);
-  return value;
-}
-
 bool is_dangerous(char32_t c) {
   if (c < 0x20 || (c >= 0x7F && c < 0xA0)) return true;
   return c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
@@ -28,6 +19,14 @@ bool is_dangerous(char32_t c) {
 bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x7F; }
 
 }  // namespace
+
+char32_t code_point(std::string_view sequence) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(sequence[i]); };
+  if (sequence.size() == 1) return byte(0);
+  char32_t value = byte(0) & (0x7FU >> sequence.size());
+  for (std::size_t i = 1; i < sequence.size(); ++i) value = value << 6U | (byte(i) & 0x3FU);
+  return value;
+}
 
 std::string escaped(std::string_view text) {
   if (std::all_of(text.begin(), text.end(), is_plain)) return std::string(text);

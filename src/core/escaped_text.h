@@ -8,6 +8,9 @@
 
 namespace shoal {
 
+// Of one well-formed UTF-8 sequence, as utf8_sequence() measures it.
+[[nodiscard]] char32_t code_point(std::string_view sequence);
+
 // Control characters (C0, DEL, C1), line and paragraph separators, characters that turn the
 // direction of writing, and bytes that are no UTF-8, as \n, \t, \x1b, \u202e; everything else as it
 // is.

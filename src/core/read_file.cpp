@@ -45,8 +45,9 @@ Result<std::uint64_t> size_of(const struct stat& status, const std::string& path
 
 class Descriptor {
  public:
-  explicit Descriptor(const std::string& path)
-      : number_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {}
+  explicit Descriptor(const std::string& path, bool follow_link = true)
+      : number_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY |
+                                         (follow_link ? 0 : O_NOFOLLOW))) {}
   ~Descriptor() {
     if (number_ >= 0) ::close(number_);
   }
@@ -64,7 +65,7 @@ template <typename Bytes>
 Result<void> read_all(Bytes& bytes, const std::string& path, const FileLimits& limits) {
   bytes.clear();
   SHOAL_TRY(regular_file_size(path, limits.expected));
-  const Descriptor file(path);
+  const Descriptor file(path, limits.follow_link);
   struct stat status {};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return system_error(path, errno);
   const std::uint64_t size = SHOAL_TRY(size_of(status, path, limits.expected));

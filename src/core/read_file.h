@@ -18,6 +18,7 @@ struct FileLimits {
   std::size_t bytes_max = std::size_t{64} << 20;
   std::string_view expected = "a file";  // for messages: "a picture", "shoal.toml"
   std::function<bool()> stopped = {};    // asked between chunks of 4 MiB; true: cancelled
+  bool follow_link = true;               // false: where the path itself is a link, unavailable
 };
 
 // The size of a regular file. Asked before a file is opened, because opening a pipe waits for its

@@ -31,6 +31,12 @@ std::string_view field_name(std::uint64_t field) {
   }
 }
 
+Error corrupt(const std::string& name, std::string_view what) {
+  return {ErrorCode::kCorruptInput, fmt::format("{}: {}", name, what)};
+}
+
+}  // namespace
+
 std::optional<std::uint64_t> read_varint(std::span<const std::byte> bytes, std::size_t& at) {
   std::uint64_t value = 0;
   for (unsigned shift = 0; shift < 64 && at < bytes.size(); shift += 7) {
@@ -40,12 +46,6 @@ std::optional<std::uint64_t> read_varint(std::span<const std::byte> bytes, std::
   }
   return std::nullopt;
 }
-
-Error corrupt(const std::string& name, std::string_view what) {
-  return {ErrorCode::kCorruptInput, fmt::format("{}: {}", name, what)};
-}
-
-}  // namespace
 
 std::string_view foreign_file_kind(std::span<const std::byte> bytes) {
   std::string_view text(reinterpret_cast<const char*>(bytes.data()),

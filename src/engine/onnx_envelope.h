@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +12,11 @@
 #include "shoal/result.h"
 
 namespace shoal {
+
+// A protobuf varint at `at`, which moves behind it; nothing where the bytes end in it or it has
+// more than ten.
+[[nodiscard]] std::optional<std::uint64_t> read_varint(std::span<const std::byte> bytes,
+                                                       std::size_t& at);
 
 // What a file is that is no model but often stands in its place ("a Git LFS pointer, ..."), with
 // what to do about it; "" where its bytes are nothing known.

@@ -11,20 +11,12 @@
 #include <string_view>
 #include <system_error>
 
+#include "engine/onnx_envelope.h"
+
 namespace shoal {
 namespace {
 
 using Bytes = std::span<const std::byte>;
-
-std::optional<std::uint64_t> read_varint(Bytes bytes, std::size_t& at) {
-  std::uint64_t value = 0;
-  for (unsigned shift = 0; shift < 64 && at < bytes.size(); shift += 7) {
-    const auto byte = std::to_integer<std::uint64_t>(bytes[at++]);
-    value |= (byte & 0x7FU) << shift;
-    if ((byte & 0x80U) == 0) return value;
-  }
-  return std::nullopt;
-}
 
 // Calls visit(field, content) for every field that has a length; stops where the bytes make no
 // sense.

@@ -330,7 +330,11 @@ TEST_P(InjectedFailure, ChangesNoResultWhicheverAllocationItIs) {
   }
   for (std::uint64_t k = 1; k <= count + 2 && !HasFailure(); ++k) (void)run_with(k, k, expected);
   if (count > 5) {
-    EXPECT_GT(repaired_ + errors_, 0) << "batches that were run again, or that say why not";
+    // A picture is decoded once, and only decoding it takes memory by malloc.
+    const bool decodes =
+        GetParam().kind == AllocationKind::kMalloc && GetParam().work == Work::kEncoded;
+    EXPECT_GT(decodes ? errors_ : repaired_, 0)
+        << "batches that were run in parts or again, with the same results";
   }
   RecordProperty("allocations", static_cast<int>(count));
   RecordProperty("errors", errors_);

@@ -1,13 +1,9 @@
 // Names of files are the index; their contents are read when somebody asks.
 #include "sink/clip_index.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <iterator>
 #include <set>
@@ -29,22 +25,8 @@ constexpr std::string_view kPart = ".part";
 // Empty where the file is missing, unreadable, too large, or a link: nothing of ours is one.
 template <typename Bytes>
 Bytes read_small(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-  if (file < 0) return {};
-  struct stat facts {};
-  Bytes bytes;
-  std::size_t got = 0;
-  const bool sound = ::fstat(file, &facts) == 0 && S_ISREG(facts.st_mode) &&
-                     facts.st_size > 0 && static_cast<std::size_t>(facts.st_size) <= kFileMax;
-  if (sound) bytes.resize(static_cast<std::size_t>(facts.st_size));
-  while (got < bytes.size()) {
-    const ssize_t count = ::read(file, bytes.data() + got, bytes.size() - got);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;
-    got += static_cast<std::size_t>(count);
-  }
-  ::close(file);
-  return got == bytes.size() ? bytes : Bytes{};
+  const auto bytes = file_bytes(path, {.bytes_max = kFileMax, .follow_link = false});
+  return bytes ? Bytes(bytes->begin(), bytes->end()) : Bytes{};
 }
 
 // The newest alarms are kept whole; an alarm says what has become of its clip.

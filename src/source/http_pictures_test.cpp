@@ -2,10 +2,7 @@
 // named. Method: a server of raw answers on the loopback. (Logins: tests/cases/test_mjpeg.py.)
 #include "source/http_pictures.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +15,7 @@
 #include <vector>
 
 #include "core/fixtures_test.h"
+#include "source/listener_for_test.h"
 
 namespace shoal {
 namespace {
@@ -27,25 +25,14 @@ using std::chrono::milliseconds;
 // Sends each connection the answer to its path, then closes it, or keeps it where `hold` says so.
 class AnswerServer {
  public:
-  AnswerServer() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
-    auto* any = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(::bind(socket_, any, length), 0);
-    EXPECT_EQ(::listen(socket_, 64), 0);
-    EXPECT_EQ(::getsockname(socket_, any, &length), 0);
-    port_ = ntohs(address.sin_port);
-  }
   void start() {
     thread_ = std::jthread([this](const std::stop_token& stop) { serve(stop); });
   }
   ~AnswerServer() {
     thread_ = {};
     for (const int one : held_) ::close(one);
-    ::close(socket_);
   }
+  AnswerServer() = default;
   AnswerServer(const AnswerServer&) = delete;
   AnswerServer& operator=(const AnswerServer&) = delete;
 
@@ -57,15 +44,14 @@ class AnswerServer {
   std::atomic<int> asked{0};
 
   [[nodiscard]] std::string url(const std::string& path) const {
-    return "http://127.0.0.1:" + std::to_string(port_) + path;
+    return "http://" + listener_.host() + path;
   }
 
  private:
   void serve(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      pollfd waits{.fd = socket_, .events = POLLIN, .revents = 0};
-      if (::poll(&waits, 1, 20) != 1) continue;
-      const int connection = ::accept(socket_, nullptr, nullptr);
+      if (!listener_.is_asked(milliseconds(20))) continue;
+      const int connection = listener_.accept();
       std::string request;
       std::array<char, 4096> bytes{};
       while (request.find("\r\n\r\n") == std::string::npos) {
@@ -85,8 +71,7 @@ class AnswerServer {
     }
   }
 
-  int socket_;
-  int port_ = 0;
+  const Listener listener_;
   std::vector<int> held_;
   std::jthread thread_;
 };

@@ -2,9 +2,8 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <string>
 #include <string_view>
 
 namespace shoal {

@@ -20,42 +20,13 @@
 
 #include "core/clock.h"
 #include "core/fixtures_test.h"
+#include "source/listener_for_test.h"
 #include "source/source.h"
 
 namespace shoal {
 namespace {
 
 using std::chrono::milliseconds;
-
-// A listening socket on a free port of the loopback.
-class Listener {
- public:
-  Listener() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
-    auto* any = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(::bind(socket_, any, length), 0);
-    EXPECT_EQ(::listen(socket_, 8), 0);
-    EXPECT_EQ(::getsockname(socket_, any, &length), 0);
-    port_ = ntohs(address.sin_port);
-  }
-  ~Listener() { close(); }
-  Listener(const Listener&) = delete;
-  Listener& operator=(const Listener&) = delete;
-
-  void close() {
-    if (socket_ >= 0) ::close(socket_);
-    socket_ = -1;
-  }
-  [[nodiscard]] int accept() const { return ::accept(socket_, nullptr, nullptr); }
-  [[nodiscard]] std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
-
- private:
-  int socket_;
-  int port_ = 0;
-};
 
 // python3 -m http.server on a free port, stopped by its process id.
 class HttpServer {
