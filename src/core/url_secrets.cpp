@@ -6,6 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "core/stream_url.h"
+
 namespace shoal {
 namespace {
 
@@ -45,26 +47,17 @@ struct Parts {
   string_view rest;
 };
 
-// Where the user and password end, if there are any. A password may have / ? # in it that nobody
-// has encoded: then the @ stands behind what looks like the end of the host.
+// Where the user and password end, if there are any: where whoever connects reads them to end, and
+// farther on where that is in doubt.
 std::size_t end_of_user(string_view url, std::size_t begin) {
+  const StreamUrl read = split_stream_url(url);
+  if (read.ambiguous) return url.rfind('@');
+  if (read.has_login) return begin + read.login.size();
+  // "host:80/x@y" may also be a user and a password of which nobody has encoded the /. A query may
+  // well have an @ in it.
   const std::size_t host_end = std::min(url.find_first_of("/?#", begin), url.size());
-  const std::size_t at = url.substr(0, host_end).rfind('@');
-  if (at != string_view::npos && at >= begin) {
-    // No stream has a fragment: a # with an @ behind it is a password's.
-    const bool fragment = host_end < url.size() && url[host_end] == '#';
-    const std::size_t last = fragment ? url.rfind('@') : at;
-    return std::max(at, last);
-  }
-  const std::size_t colon = url.find(':', begin);
-  if (colon >= host_end || url[begin] == '[') return string_view::npos;
-  const string_view port = url.substr(colon + 1, host_end - colon - 1);
-  const bool digits = !port.empty() && std::all_of(port.begin(), port.end(), [](unsigned char c) {
-    return std::isdigit(c) != 0;
-  });
-  // A query may well have an @ in it.
-  const std::size_t last = digits ? std::min(url.find('?', begin), url.size()) : url.size();
-  const std::size_t later = url.substr(0, last).rfind('@');
+  if (url.find(':', begin) >= host_end || url[begin] == '[') return string_view::npos;
+  const std::size_t later = url.substr(0, url.find('?', begin)).rfind('@');
   return later == string_view::npos || later < host_end ? string_view::npos : later;
 }
 

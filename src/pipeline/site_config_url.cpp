@@ -11,7 +11,7 @@
 #include "core/escaped_text.h"
 #include "core/suggest.h"
 #include "core/url_secrets.h"
-#include "source/stream_url.h"
+#include "core/stream_url.h"
 #include "source/synthetic.h"
 
 namespace shoal {

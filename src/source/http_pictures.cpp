@@ -22,7 +22,7 @@ extern "C" {
 #include "source/file_names.h"
 #include "source/jpeg_splitter.h"
 #include "source/login_error.h"
-#include "source/stream_url.h"
+#include "core/stream_url.h"
 
 namespace shoal {
 namespace {

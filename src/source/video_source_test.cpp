@@ -13,7 +13,7 @@
 #include "core/clock.h"
 #include "core/fixtures_test.h"
 #include "source/source.h"
-#include "source/stream_url.h"
+#include "core/stream_url.h"
 
 namespace shoal {
 namespace {

@@ -1,5 +1,5 @@
 // Goal: passwords of any character work where only one meaning makes sense, and never show.
-#include "source/stream_url.h"
+#include "core/stream_url.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "source/stream_url.h"
+#include "core/stream_url.h"
 
 #include <algorithm>
 #include <array>
