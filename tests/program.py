@@ -14,6 +14,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 ZOO = pathlib.Path(os.environ.get("SHOAL_ZOO", ROOT / "../shared/zoo")).resolve()
 BINARY = pathlib.Path(os.environ.get("SHOAL_BIN", ROOT / "build/release/shoal")).resolve()
 BUILD = BINARY.parent
+NEEDS_BF16 = pytest.mark.skipif("avx512_bf16" not in pathlib.Path("/proc/cpuinfo").read_text(),
+                                reason="bf16 needs a CPU with AVX512_BF16")
 
 
 def run_tool(command, timeout=300, **options):

@@ -6,15 +6,19 @@ for every model as well.
 
 import json
 import pathlib
+import re
 
 import numpy as np
 import pytest
 from made_pictures import encoded, link_copies, save, scene
 from PIL import Image
+from program import NEEDS_BF16, read_lines
 
 MODELS = ["nanodet_m_320_fp32", "picodet_s_320_static1", "yolox_nano_416_static1",
           "yolov10n_640_dq8"]
 BATCHES = [1, 2, 4, 8, 16]
+BITS_DIFFER = re.compile(r"pictures in a batch of \d+ differ from the same pictures alone; "
+                         "use spread execution")
 
 
 def model_file(zoo, name):
@@ -44,8 +48,15 @@ def test_boxes_are_equal_at_every_batch_size(shoal, zoo, photos, tmp_path, model
     expected = alone(shoal, tmp_path, path, sources, "--conf", 0.1)
     assert sum(len(answer["detections"]) for answer in expected.values()) > 3 * count
     for batch in BATCHES[1:]:
-        lines = shoal.detect(tmp_path / "batch.jsonl", "-m", path, "--batch", batch, "--conf",
-                             0.1, "--execution", execution, *sources, timeout=120)
+        run = shoal("detect", "-m", path, "--batch", batch, "--conf", 0.1, "--execution",
+                    execution, *sources, "--json", tmp_path / "batch.jsonl", timeout=120)
+        if execution == "batched" and run.status == 3 and BITS_DIFFER.search(run.err):
+            # Not every CPU's kernels are equal at every batch (AVX2's are not): then nothing is
+            # answered, and what the program chooses by itself is held to the same rule.
+            run = shoal("detect", "-m", path, "--batch", batch, "--conf", 0.1, *sources, "--json",
+                        tmp_path / "batch.jsonl", timeout=120)
+        assert run.status == 0, run
+        lines = read_lines(tmp_path / "batch.jsonl")
         assert [line["source"] for line in lines] == [str(source) for source in sources]
         assert max(line["batch_size"] for line in lines) <= batch
         assert answers(lines) == expected, f"batch {batch}"
@@ -57,6 +68,7 @@ def test_batches_are_really_formed(shoal, quick_model, photos, tmp_path):
     assert max(line["batch_size"] for line in lines) >= 2
 
 
+@NEEDS_BF16
 def test_half_precision_does_not_depend_on_the_batch_either(shoal, quick_model, photos, tmp_path):
     expected = alone(shoal, tmp_path, quick_model, photos, "--precision", "bf16")
     lines = shoal.detect(tmp_path / "out.jsonl", "-m", quick_model, "--precision", "bf16",

@@ -10,6 +10,7 @@ import pathlib
 
 import numpy as np
 import pytest
+from program import NEEDS_BF16
 
 MODELS = [
     "yolov5n_640_fp32", "yolov8n_640_dq8", "yolo11n_640_dq8", "yolov10n_640_dq8",
@@ -173,8 +174,8 @@ def evaluate(shoal, zoo, model, precision, output):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model, precision, tolerance", [
-    (model, precision, tolerance)
-    for model in TABLE_MAP for precision, tolerance in (("fp32", 0.005), ("bf16", 0.01))])
+    *((model, "fp32", 0.005) for model in TABLE_MAP),
+    *(pytest.param(model, "bf16", 0.01, marks=NEEDS_BF16) for model in TABLE_MAP)])
 def test_map_is_that_of_the_table(shoal, zoo, tmp_path, model, precision, tolerance):
     report = evaluate(shoal, zoo, model, precision, tmp_path / "eval.json")
     assert report["images"] == 128

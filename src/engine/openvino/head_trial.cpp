@@ -66,6 +66,8 @@ Result<void> try_head(ov::CompiledModel& compiled, ImportedModel& model, Size si
   ModelDescription& description = model.description;
   return catching(ErrorCode::kUnsupported, description.path, [&]() -> Result<void> {
     const std::vector<Answer> found = answers(compiled, size);
+    // Until pictures come, nothing of the trial stays.
+    compiled.release_memory();
     std::vector<std::vector<TensorView>> pictures;
     for (const Answer& answer : found) pictures.push_back(answer.views);
     std::string refused;
