@@ -21,7 +21,7 @@ namespace shoal {
 enum class CameraState : std::uint8_t {
   kConnecting,  // for the first time, or again
   kRunning,     // frames come
-  kWaiting,     // failed; tries again at `retry_at`
+  kWaiting,     // failed; tries again at `retry_at`, or with the next frame
   kPaused,      // by the user
   kEnded,       // a file that does not loop is through
 };

@@ -5,6 +5,9 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "pipeline/camera_control.h"
 #include "pipeline/frame_rate.h"
@@ -14,6 +17,8 @@ namespace shoal {
 // Threads  all methods by any thread.
 class CameraCounters {
  public:
+  CameraCounters() { failure_.reserve(kFailureLength); }
+
   void packet(std::size_t bytes) {
     packets_.fetch_add(1, std::memory_order_relaxed);
     bytes_.fetch_add(bytes, std::memory_order_relaxed);
@@ -40,10 +45,29 @@ class CameraCounters {
     out_.add(now);
     latency_.add(latency);
     newest_ = captured;
+    failing_since_.reset();
   }
-  void error() { errors_.fetch_add(1, std::memory_order_relaxed); }
+  // A frame that could not be analysed.
+  void failed(std::string_view why, TimePoint now) {
+    errors_.fetch_add(1, std::memory_order_relaxed);
+    const std::lock_guard lock(mutex_);
+    if (!failing_since_) failing_since_ = now;
+    failure_.assign(why.substr(0, kFailureLength));
+  }
   void alarm() { alarms_.fetch_add(1, std::memory_order_relaxed); }
   void connected() { connects_.fetch_add(1, std::memory_order_relaxed); }
+
+  // Since when every frame that a lane took has failed, where that is as long as `patience`, and
+  // why the last one did.
+  struct Failing {
+    Duration time{};
+    std::string why;
+  };
+  [[nodiscard]] std::optional<Failing> failing(Duration patience, TimePoint now) {
+    const std::lock_guard lock(mutex_);
+    if (!failing_since_ || now - *failing_since_ < patience) return {};
+    return Failing{now - *failing_since_, failure_};
+  }
 
   void fill(CameraStatus& status, TimePoint now) {
     status.packets = packets_.load(std::memory_order_relaxed);
@@ -67,6 +91,7 @@ class CameraCounters {
   }
 
  private:
+  static constexpr std::size_t kFailureLength = 512;
   using Count = std::atomic<std::uint64_t>;
   Count packets_{0};
   Count bytes_{0};
@@ -82,6 +107,8 @@ class CameraCounters {
   RateWindow out_;
   RecentDurations latency_;
   TimePoint newest_{};
+  std::optional<TimePoint> failing_since_;
+  std::string failure_;  // reserved: a failed frame allocates nothing
 };
 
 }  // namespace shoal

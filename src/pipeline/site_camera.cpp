@@ -1,5 +1,8 @@
 #include "pipeline/site_camera.h"
 
+#include <fmt/format.h>
+
+#include <chrono>
 #include <utility>
 
 #include "core/url_secrets.h"
@@ -50,7 +53,7 @@ void SiteCamera::analyse(CameraOutlet& outlet) {
     if (current_.kind == FinishedKind::kInferred) {
       parts_.counters->analysed(latency, late, begun, now);
     } else if (current_.kind == FinishedKind::kFailed) {
-      parts_.counters->error();
+      parts_.counters->failed(current_.error ? current_.error->message : "", now);
     }
     parts_.scene->analyse(result.write(), current_);
     remember(*result);
@@ -81,6 +84,16 @@ void SiteCamera::remember(const CameraResult& result) {
   line_counts_ = result.line_counts;
 }
 
+// Frames that come and are not analysed are no "running".
+void SiteCamera::show_failing(CameraStatus& status) const {
+  if (status.state != CameraState::kRunning) return;
+  const auto failing = parts_.counters->failing(parts_.config.read_timeout, Clock::now());
+  if (!failing) return;
+  status.state = CameraState::kWaiting;
+  status.error = fmt::format("no frame could be analysed for {:.0f} s: {}",
+                             std::chrono::duration<double>(failing->time).count(), failing->why);
+}
+
 CameraStatus SiteCamera::status() const {
   CameraStatus status;
   status.config = parts_.config;
@@ -89,6 +102,7 @@ CameraStatus SiteCamera::status() const {
   status.identity = parts_.identity;
   parts_.counters->fill(status, Clock::now());
   reader_.fill(status);
+  show_failing(status);
   const std::lock_guard lock(mutex_);
   status.tracks = tracks_;
   status.zone_counts = zone_counts_;

@@ -87,6 +87,7 @@ class SiteCamera {
  private:
   void publish(CameraOutlet& outlet, CameraResultLease result);
   void remember(const CameraResult& result);
+  void show_failing(CameraStatus& status) const;
 
   Parts parts_;
   FrameSlot slot_;

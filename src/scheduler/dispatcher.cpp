@@ -21,11 +21,11 @@ constexpr double kCertain = 0.75;
 constexpr double kWeightOfNewest = 0.05;
 constexpr double kFactorMin = 0.5;
 constexpr double kFactorMax = 16;
-// An admitted request that came to nothing raises the margin by so much, one that a lane took
-// lowers it by such a share of itself: at a margin of .15 one in 300 comes to nothing.
-constexpr double kMarginRise = 0.02;
-constexpr double kMarginFall = 1.0 / 2000;
-constexpr double kMarginMax = 0.3;
+// The margin that follows it lets one in so many admitted requests come to nothing: each that does
+// raises it by a step, each that a lane takes lowers it by as many times less.
+constexpr double kMarginStep = 0.02;
+constexpr double kTakenForOneLost = 500;
+constexpr double kMarginMax = 1;
 
 std::size_t source_limit(const BatcherOptions& options) {
   const double share = static_cast<double>(options.queue_limit) * options.source_share;
@@ -157,10 +157,10 @@ void Dispatcher::compare_wait(const Request& request, Waited waited, TimePoint n
                        static_cast<double>(wait.count());
   auto& [factor, margin] = experience_[experience_of(request.priority, behind_own)];
   if (waited == Waited::kAtLeastThis) {
-    margin = std::min(margin + kMarginRise, kMarginMax);
+    margin = std::min(margin + kMarginStep, kMarginMax);
     if (times < factor) return;
   } else {
-    margin -= margin * kMarginFall;
+    margin = std::max(margin - kMarginStep / kTakenForOneLost, 0.0);
   }
   factor += kWeightOfNewest * (std::clamp(times, kFactorMin, kFactorMax) - factor);
 }
@@ -310,9 +310,9 @@ Admission Dispatcher::admit(const Request& request, TimePoint now) const {
   return shoal::admit(view, request.deadline, now, request.start_by);
 }
 
-// Whether lanes have had no pause for as long as the request may wait. Then there is more than they
-// lanes could have done after it what was refused: there everybody gets the chance there is.
-// lanes could have done after it what was refused: there everybody gets the chance that there is.
+// Whether the lanes have had no pause for as long as the request may wait. Then there is more to do
+// than they can, and who is refused costs nothing. After a pause they could have done what was
+// refused before it: there everybody gets the chance that there is.
 bool Dispatcher::busy_as_long_as(const Request& request, TimePoint queued, TimePoint now) const {
   const auto& latest = request.start_by ? request.start_by : request.deadline;
   return latest && now - idle_at_ >= *latest - queued;

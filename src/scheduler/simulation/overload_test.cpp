@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "scheduler/simulation/simulator.h"
 
@@ -21,11 +22,12 @@ struct Overload {
   double low = 0;
   bool waits_only = true;
   std::uint64_t sources = 2000;
+  double each_ms = 24;
+  double jitter = 0.1;
 };
 
-// Two lanes of a CPU on which every picture takes 24 ms, whatever the batch.
+// Two lanes of a CPU on which every picture takes as long, whatever the batch.
 constexpr int kLanes = 2;
-constexpr double kEachMs = 24;
 constexpr auto kTimeout = seconds(1);
 
 struct Seen {
@@ -36,8 +38,8 @@ struct Seen {
 
 Seen run(const Overload& overload, std::uint64_t seed) {
   WorkloadOptions arrivals{.seed = seed, .pattern = overload.pattern, .count = 20'000};
-  const double longer = 1.05 * (1 + overload.untold);  // with the mean of the jitter
-  const double capacity = kLanes * 1000 / (kEachMs * longer);
+  const double longer = (1 + overload.jitter / 2) * (1 + overload.untold);  // with its mean
+  const double capacity = kLanes * 1000 / (overload.each_ms * longer);
   arrivals.rate = 2 * capacity;
   arrivals.source_count = overload.sources;
   arrivals.high = overload.high;
@@ -46,8 +48,9 @@ Seen run(const Overload& overload, std::uint64_t seed) {
   const Workload workload = make_workload(arrivals);
   SimulationOptions options;
   options.seed = seed;
-  options.model = make_model(milliseconds(0), std::chrono::microseconds(24'000), 8);
-  options.model.jitter = 0.1;
+  options.model = make_model(
+      milliseconds(0), std::chrono::microseconds(std::llround(overload.each_ms * 1000)), 8);
+  options.model.jitter = overload.jitter;
   options.model.untold = overload.untold;
   options.waits_only = overload.waits_only;
   options.check = false;
@@ -85,6 +88,8 @@ TEST(OverloadTest, AtTwiceTheCapacityRefusalsComeAtOnceBesideFullLanes) {
            Overload{.name = "priorities", .high = 0.2, .low = 0.3},
            Overload{.name = "low and untold work", .untold = 0.2, .low = 0.5},
            Overload{.name = "bursts", .pattern = Pattern::kBursts},
+           Overload{.name = "uneven", .jitter = 0.8},
+           Overload{.name = "a second is two batches", .each_ms = 110, .jitter = 0.8},
        }) {
     for (std::uint64_t seed = 1; seed <= 2; ++seed) {
       SCOPED_TRACE(std::string(overload.name) + ", seed " + std::to_string(seed));
