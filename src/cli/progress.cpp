@@ -15,7 +15,6 @@
 namespace shoal {
 namespace {
 
-constexpr int kMaxColumns = 100;
 constexpr int kMaxBar = 32;
 constexpr int kMinBar = 8;
 constexpr std::string_view kMargin = "  ";

@@ -12,6 +12,9 @@
 
 namespace shoal {
 
+// No output for people is wider, however wide the terminal is.
+inline constexpr int kMaxColumns = 100;
+
 struct ProgressState {
   std::int64_t done = 0;
   std::optional<std::int64_t> total;  // not known of streams

@@ -11,13 +11,13 @@
 #include <utility>
 
 #include "cli/display_text.h"
+#include "cli/progress.h"
 #include "core/json_text.h"
 
 namespace shoal {
 namespace {
 
 constexpr int kMinColumns = 60;
-constexpr int kMaxColumns = 100;
 constexpr int kRateEdge = 84;    // the rate ends here where there is room
 constexpr int kNameColumn = 15;  // where the text after a name like "failed" starts
 constexpr int kBarColumn = 40;   // where the bars of the table start

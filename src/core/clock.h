@@ -13,4 +13,8 @@ using Duration = Clock::duration;
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
+[[nodiscard]] inline double to_seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
 }  // namespace shoal

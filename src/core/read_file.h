@@ -14,6 +14,9 @@
 
 namespace shoal {
 
+// More than any picture's file.
+inline constexpr std::size_t kPictureFileBytesMax = std::size_t{512} << 20;
+
 struct FileLimits {
   std::size_t bytes_max = std::size_t{64} << 20;
   std::string_view expected = "a file";  // for messages: "a picture", "shoal.toml"

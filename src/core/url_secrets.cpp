@@ -135,8 +135,8 @@ std::string joined(const Parts& parts, string_view password, string_view rest) {
 }
 
 bool ends_word(char c) {
-  constexpr string_view kEnds = " \t\r\n\"'<>()|";
-  return kEnds.find(c) != string_view::npos;
+  constexpr string_view kAround = " \t\r\n\"'<>()|";
+  return kAround.find(c) != string_view::npos;
 }
 
 std::size_t word_end(string_view text, std::size_t from) {

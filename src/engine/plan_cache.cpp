@@ -18,10 +18,10 @@ namespace {
 
 namespace json = boost::json;
 constexpr std::size_t kPlansMax = 200;
-constexpr std::size_t kFileBytesMax = 4U << 20U;
+constexpr std::size_t kCacheBytesMax = 4U << 20U;
 
 json::array read_plans(const std::string& path) {
-  const auto read = file_text(path, {.bytes_max = kFileBytesMax, .expected = "a plan cache"});
+  const auto read = file_text(path, {.bytes_max = kCacheBytesMax, .expected = "a plan cache"});
   const std::string text = read ? *read : std::string();
   boost::system::error_code error;
   json::value root = json::parse(text, error);

@@ -17,7 +17,7 @@
 namespace shoal {
 namespace {
 
-constexpr std::size_t kFileBytesMax = std::size_t{4} << 20;
+constexpr std::size_t kSidecarBytesMax = std::size_t{4} << 20;
 
 constexpr std::array<std::string_view, 14> kKeys = {
     "family",  "names", "mean",        "std",         "scale",             "color_order",
@@ -187,7 +187,7 @@ Result<Sidecar> read_sidecar(const std::string& model_path) {
     if (!std::filesystem::is_regular_file(path, ignored)) return Sidecar{};
   }
   const std::string text = SHOAL_TRY(
-      file_text(path.string(), {.bytes_max = kFileBytesMax, .expected = "a sidecar"}));
+      file_text(path.string(), {.bytes_max = kSidecarBytesMax, .expected = "a sidecar"}));
   if (const Result<void> bounded = check_toml_limits(text); !bounded) {
     return Error{bounded.error().code, path.string() + ": " + bounded.error().message};
   }

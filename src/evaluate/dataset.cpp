@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/invalid.h"
 #include "core/log.h"
 #include "core/read_file.h"
 #include "core/suggest.h"
@@ -27,15 +28,6 @@ constexpr int kClassesMax = 100'000;
 constexpr std::string_view kNoPicture = "no such picture";
 constexpr int kKeyPointsMax = 10'000;
 constexpr std::size_t kWarningsMax = 5;
-
-Error invalid(std::string message) {
-  return {ErrorCode::kInvalidArgument, std::move(message)};
-}
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
 
 // Throws YAML::Exception.
 Result<YAML::Node> parse_yaml(const std::string& path) {

@@ -17,11 +17,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kListBytesMax = std::size_t{1} << 30;
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 bool is_file(const fs::path& path) {
   std::error_code ignored;
   return fs::is_regular_file(path, ignored);
@@ -36,10 +31,10 @@ Result<PictureList> pictures_of_folder(const fs::path& folder, SeenFolders& seen
 }
 
 std::string_view trimmed(std::string_view line) {
-  constexpr std::string_view kBlank = " \t\r\v\f";
-  const std::size_t first = line.find_first_not_of(kBlank);
+  constexpr std::string_view kAround = " \t\r\v\f";
+  const std::size_t first = line.find_first_not_of(kAround);
   if (first == std::string_view::npos) return {};
-  return line.substr(first, line.find_last_not_of(kBlank) - first + 1);
+  return line.substr(first, line.find_last_not_of(kAround) - first + 1);
 }
 
 // Where the picture of a list's line is.
@@ -86,6 +81,11 @@ Result<PictureList> pictures_of_list(const fs::path& path, const fs::path& root)
 }
 
 }  // namespace
+
+bool is_there(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
 
 Result<PictureList> list_pictures(const std::string& yaml, std::string_view split,
                                   const fs::path& root, const std::vector<std::string>& places) {

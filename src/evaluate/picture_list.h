@@ -27,4 +27,7 @@ struct PictureList {
                                                 const std::filesystem::path& root,
                                                 const std::vector<std::string>& places);
 
+// False also where that cannot be asked.
+[[nodiscard]] bool is_there(const std::filesystem::path& path);
+
 }  // namespace shoal

@@ -18,8 +18,6 @@
 namespace shoal {
 namespace {
 
-constexpr std::size_t kFileBytesMax = std::size_t{512} << 20;
-
 struct Window {
   TimePoint begin;  // the warm-up is over
   TimePoint end;
@@ -170,7 +168,7 @@ Result<std::vector<BenchPicture>> read_bench_pictures(const std::vector<std::str
   std::vector<BenchPicture> pictures;
   for (std::string& file : files) {
     auto bytes =
-        SHOAL_TRY(file_bytes(file, {.bytes_max = kFileBytesMax, .expected = "a picture"}));
+        SHOAL_TRY(file_bytes(file, {.bytes_max = kPictureFileBytesMax, .expected = "a picture"}));
     pictures.push_back({std::move(file), std::move(bytes)});
   }
   return pictures;

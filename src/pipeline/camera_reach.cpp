@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/escaped_text.h"
+#include "core/invalid.h"
 #include "core/url_secrets.h"
 #include "pipeline/site_config_url.h"
 #include "source/file_names.h"
@@ -27,8 +28,6 @@ using std::string_view;
 constexpr string_view kListen = "?listen";
 constexpr string_view kSynthetic = "synthetic:";
 constexpr string_view kFile = "file:";
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
 
 std::string shown(const std::string& url) { return shortened(without_secrets(url), 200); }
 

@@ -20,7 +20,7 @@
 namespace shoal {
 namespace {
 
-constexpr std::size_t kFileBytesMax = std::size_t{16} << 20;
+constexpr std::size_t kConfigBytesMax = std::size_t{16} << 20;
 constexpr std::size_t kMessageMax = 2'000;  // whatever the file holds
 
 struct Option {
@@ -248,7 +248,7 @@ Result<Config> parse_config(std::string_view text, std::string_view name) {
 
 Result<Config> load_config(const std::string& path) {
   const std::string text =
-      SHOAL_TRY(file_text(path, {.bytes_max = kFileBytesMax, .expected = "a shoal.toml"}));
+      SHOAL_TRY(file_text(path, {.bytes_max = kConfigBytesMax, .expected = "a shoal.toml"}));
   return parse_config(text, path);
 }
 

@@ -58,8 +58,6 @@ struct Detector::State final : Completion {
 
 namespace {
 
-constexpr std::size_t kFileBytesMax = std::size_t{512} << 20;
-
 // A callback and the future that it fills.
 std::pair<Callback, std::future<Result<Detections>>> promised() {
   auto promise = std::make_shared<std::promise<Result<Detections>>>();
@@ -123,7 +121,7 @@ std::future<Result<Detections>> Detector::submit_encoded(std::span<const std::ui
 
 Result<Detections> Detector::detect_file(const std::string& path) {
   const std::vector<std::uint8_t> bytes =
-      SHOAL_TRY(file_bytes(path, {.bytes_max = kFileBytesMax, .expected = "a picture"}));
+      SHOAL_TRY(file_bytes(path, {.bytes_max = kPictureFileBytesMax, .expected = "a picture"}));
   Result<Detections> result = submit_encoded(bytes).get();
   if (!result) return Error{result.error().code, path + ": " + result.error().message};
   return result;

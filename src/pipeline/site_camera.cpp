@@ -91,7 +91,7 @@ void SiteCamera::show_failing(CameraStatus& status) const {
   if (!failing) return;
   status.state = CameraState::kWaiting;
   status.error = fmt::format("no frame could be analysed for {:.0f} s: {}",
-                             std::chrono::duration<double>(failing->time).count(), failing->why);
+                             to_seconds(failing->time), failing->why);
 }
 
 CameraStatus SiteCamera::status() const {

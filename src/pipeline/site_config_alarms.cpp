@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/escaped_text.h"
+#include "core/invalid.h"
 #include "core/suggest.h"
 #include "pipeline/config_values.h"
 #include "pipeline/site_config_check.h"
@@ -17,10 +18,6 @@
 
 namespace shoal {
 namespace {
-
-Error invalid(std::string message) {
-  return {ErrorCode::kInvalidArgument, std::move(message)};
-}
 
 bool holds(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();

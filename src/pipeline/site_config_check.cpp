@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/escaped_text.h"
+#include "core/invalid.h"
 #include "core/suggest.h"
 #include "core/url_secrets.h"
 #include "pipeline/camera_reach.h"
@@ -26,10 +27,6 @@ namespace {
 
 constexpr std::size_t kNameBytes = 64;
 constexpr std::size_t kZonesMax = 64;  // bits of Track::zones
-
-Error invalid(std::string message) {
-  return {ErrorCode::kInvalidArgument, std::move(message)};
-}
 
 // Of cameras and sinks: they stand in URLs, topics and file names.
 Result<void> check_plain_name(std::string_view name) {

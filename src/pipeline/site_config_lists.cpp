@@ -10,16 +10,13 @@
 #include <vector>
 
 #include "core/escaped_text.h"
+#include "core/invalid.h"
 #include "core/suggest.h"
 #include "core/url_secrets.h"
 #include "pipeline/site_config_fields.h"
 
 namespace shoal {
 namespace {
-
-Error invalid(std::string message) {
-  return {ErrorCode::kInvalidArgument, std::move(message)};
-}
 
 template <typename T>
 Result<void> read_keys(T& whole, const toml::table& keys,

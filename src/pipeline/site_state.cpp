@@ -17,6 +17,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/invalid.h"
 #include "core/log.h"
 #include "pipeline/camera_reach.h"
 #include "pipeline/site_config_check.h"
@@ -126,8 +127,6 @@ struct Record {
   std::optional<CameraConfig> was;      // in the configuration file, when it was changed
   [[nodiscard]] const std::string& name() const { return camera ? camera->name : was->name; }
 };
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
 
 Result<std::optional<CameraConfig>> member(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);

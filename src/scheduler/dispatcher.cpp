@@ -18,7 +18,7 @@ constexpr Duration kLearnedLately = std::chrono::seconds(1);
 constexpr Duration kLookEvery = std::chrono::milliseconds(20);
 constexpr double kCertain = 0.75;
 // Of each comparison of a wait with what was foreseen, and the bounds of what they come to.
-constexpr double kWeightOfNewest = 0.05;
+constexpr double kWeightOfNewestWait = 0.05;
 constexpr double kFactorMin = 0.5;
 constexpr double kFactorMax = 16;
 // The margin that follows it lets one in so many admitted requests come to nothing: each that does
@@ -162,7 +162,7 @@ void Dispatcher::compare_wait(const Request& request, Waited waited, TimePoint n
   } else {
     margin = std::max(margin - kMarginStep / kTakenForOneLost, 0.0);
   }
-  factor += kWeightOfNewest * (std::clamp(times, kFactorMin, kFactorMax) - factor);
+  factor += kWeightOfNewestWait * (std::clamp(times, kFactorMin, kFactorMax) - factor);
 }
 
 std::size_t Dispatcher::experience_of(Priority priority, bool behind_own) {

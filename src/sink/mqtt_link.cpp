@@ -21,7 +21,7 @@ constexpr int kQos = 1;
 constexpr int kKeepAliveSeconds = 30;
 constexpr std::size_t kUnacknowledgedMax = 128;
 
-void start_library() {
+void start_mosquitto() {
   static const int started = mosquitto_lib_init();
   (void)started;
 }
@@ -44,7 +44,7 @@ struct FreeClient {
 
 class MqttLink::State {
  public:
-  explicit State(MqttLinkOptions options) : options_(std::move(options)) { start_library(); }
+  explicit State(MqttLinkOptions options) : options_(std::move(options)) { start_mosquitto(); }
 
   Result<void> keep_up(TimePoint now);
   Result<void> publish(const std::string& topic, std::string_view payload, bool retain, bool wait);

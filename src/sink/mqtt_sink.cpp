@@ -20,7 +20,7 @@
 namespace shoal {
 namespace {
 
-constexpr std::array<BrokerScheme, 2> kSchemes{{{"mqtt", 1883, false}, {"mqtts", 8883, true}}};
+constexpr std::array<BrokerScheme, 2> kMqttSchemes{{{"mqtt", 1883, false}, {"mqtts", 8883, true}}};
 
 std::string client_id_of(const MqttSinkOptions& options) {
   std::array<char, 256> host{};
@@ -124,7 +124,7 @@ class MqttSink final : public CameraSink {
 
 Result<std::unique_ptr<CameraSink>> create_mqtt_sink(MqttSinkOptions options) {
   MqttLinkOptions link;
-  link.address = SHOAL_TRY(parse_broker_address(options.url, kSchemes));
+  link.address = SHOAL_TRY(parse_broker_address(options.url, kMqttSchemes));
   if (options.topic.empty()) {
     options.topic = options.format == MqttFormat::kFrigate ? "frigate" : "shoal";
   }

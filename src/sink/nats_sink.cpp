@@ -17,7 +17,7 @@
 namespace shoal {
 namespace {
 
-constexpr std::array<BrokerScheme, 2> kSchemes{{{"nats", 4222, false}, {"tls", 4222, true}}};
+constexpr std::array<BrokerScheme, 2> kNatsSchemes{{{"nats", 4222, false}, {"tls", 4222, true}}};
 
 class NatsSink final : public CameraSink {
  public:
@@ -88,7 +88,7 @@ class NatsSink final : public CameraSink {
 
 Result<std::unique_ptr<CameraSink>> create_nats_sink(NatsSinkOptions options) {
   NatsLinkOptions link;
-  link.address = SHOAL_TRY(parse_broker_address(options.url, kSchemes));
+  link.address = SHOAL_TRY(parse_broker_address(options.url, kNatsSchemes));
   if (options.subject.empty()) options.subject = "shoal";
   const std::string& subject = options.subject;
   if (subject.find_first_of("*> \t\r\n") != std::string::npos || subject.front() == '.' ||

@@ -28,7 +28,7 @@ namespace {
 constexpr Duration kRetryEvery = std::chrono::seconds(10);
 constexpr Duration kIdleMax = std::chrono::seconds(30);
 constexpr Duration kLookEvery = std::chrono::seconds(5);
-constexpr std::chrono::seconds kGapMax{10};
+constexpr std::chrono::seconds kSilenceMax{10};
 constexpr int kIntervalsMax = 5;  // of silence, before it is a gap
 constexpr Colour kZoneColour = {255, 255, 255};
 constexpr Colour kLineColour = {255, 230, 0};
@@ -173,7 +173,7 @@ class SegmentSink final : public CameraSink {
     if (video.writer->size() != padded || result.captured_at < video.last) return true;
     const auto silence = result.captured_at - video.last;
     return result.captured_at - video.begin >= options_.segment ||
-           (silence > kGapMax && silence > video.interval * kIntervalsMax);
+           (silence > kSilenceMax && silence > video.interval * kIntervalsMax);
   }
 
   Result<void> write_frame(CameraVideo& video, const CameraResult& result, const ImageView& view) {

@@ -34,7 +34,7 @@ using Curl = std::unique_ptr<CURL, FreeCurl>;
 using Headers = std::unique_ptr<curl_slist, FreeList>;
 using Url = std::unique_ptr<CURLU, FreeUrl>;
 
-void start_library() {
+void start_curl() {
   static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
   (void)started;
 }
@@ -223,7 +223,7 @@ Result<void> WebhookSink::judge(const Answer& answer) {
 }  // namespace
 
 Result<std::unique_ptr<CameraSink>> create_webhook_sink(WebhookSinkOptions options) {
-  start_library();
+  start_curl();
   const Url url = parse_url(options.url);
   const std::string scheme = url ? url_part(url, CURLUPART_SCHEME) : "";
   if (url && (!url_part(url, CURLUPART_USER).empty() ||

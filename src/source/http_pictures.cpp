@@ -10,13 +10,13 @@ extern "C" {
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstring>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "core/ffmpeg.h"
+#include "core/letters.h"
 #include "core/picture_pages.h"
 #include "core/url_secrets.h"
 #include "source/file_names.h"
@@ -43,16 +43,9 @@ struct FreeMulti {
   void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
 };
 
-void start_library() {
+void start_curl() {
   static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
   (void)started;
-}
-
-std::string lower(std::string_view text) {
-  std::string low(text);
-  std::transform(low.begin(), low.end(), low.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return low;
 }
 
 std::string_view path_of(std::string_view url) {
@@ -395,7 +388,7 @@ HttpPictures::~HttpPictures() {
 Result<std::unique_ptr<HttpPictures>> HttpPictures::open(const std::string& url,
                                                          const SourceOptions& options,
                                                          StopSignal& stop) {
-  start_library();
+  start_curl();
   auto made = std::make_unique<State>();
   State& state = *made;
   state.name = without_secrets(url);

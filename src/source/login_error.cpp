@@ -1,17 +1,11 @@
 #include "source/login_error.h"
 
 #include <algorithm>
-#include <cctype>
+
+#include "core/letters.h"
 
 namespace shoal {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string low(text);
-  std::transform(low.begin(), low.end(), low.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return low;
-}
 
 // What stands behind algorithm=, without quotes, as it is written; "MD5" where it is absent.
 std::string algorithm_of(std::string_view challenge) {

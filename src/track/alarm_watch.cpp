@@ -11,12 +11,11 @@
 #include <utility>
 
 #include "track/alarm_expression.h"
+#include "core/clock.h"
 #include "track/alarm_rule.h"
 
 namespace shoal {
 namespace {
-
-double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 // A part of the condition with its names looked up in one camera.
 struct Part {
@@ -151,12 +150,12 @@ class Evaluation {
       case AlarmTerm::kZone: return ((track.zones & part.zones) != 0) == equal;
       case AlarmTerm::kCamera: return part.this_camera == equal;
       case AlarmTerm::kConfidence: return holds(static_cast<double>(track.confidence), source);
-      case AlarmTerm::kAge: return holds(seconds_of(track.age), source);
+      case AlarmTerm::kAge: return holds(to_seconds(track.age), source);
       case AlarmTerm::kArea: return holds(area_share(track), source);
       case AlarmTerm::kStationary: return track.stationary;
       case AlarmTerm::kDwell: {
         const auto spent = dwelling_->longest(track.id, result_->captured);
-        return spent && holds(seconds_of(*spent), source);
+        return spent && holds(to_seconds(*spent), source);
       }
       case AlarmTerm::kCrossed: return has_crossed(part, track.id);
       case AlarmTerm::kCount: break;  // of groups only
@@ -277,7 +276,7 @@ std::string describe_objects(const CameraResult& result, std::span<const std::si
 }
 
 std::string describe_time(Duration duration) {
-  const double seconds = seconds_of(duration);
+  const double seconds = to_seconds(duration);
   if (seconds < 120) return fmt::format("{:g} s", seconds);
   if (seconds < 7200) return fmt::format("{:g} min", seconds / 60);
   return fmt::format("{:g} h", seconds / 3600);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/clock.h"
 
 namespace shoal {
 namespace {
@@ -19,8 +20,6 @@ constexpr float kDuplicateLimit = 0.15F;
 // Containers round time stamps to a millisecond; an object that was lost for exactly the time
 // allowed shall not depend on that.
 constexpr Duration kRounding = std::chrono::milliseconds(2);
-
-double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 std::int32_t index_of(std::size_t i) { return static_cast<std::int32_t>(i); }
 std::size_t at(std::int32_t i) { return static_cast<std::size_t>(i); }
@@ -124,7 +123,7 @@ void ByteTracker::choose_detections(std::span<const Detection> detections) {
 
 // As in the paper's program, what was seen only once is not predicted: it has no velocity yet.
 void ByteTracker::predict(Duration elapsed) {
-  const FilterStep step{.seconds = seconds_of(elapsed), .frame = seconds_of(clock_.frame())};
+  const FilterStep step{.seconds = to_seconds(elapsed), .frame = to_seconds(clock_.frame())};
   for (FollowedObject& object : objects_) {
     if (object.state == FollowState::kUnconfirmed) continue;
     object.filter.predict(step, object.state == FollowState::kLost);

@@ -36,7 +36,9 @@ def test_notifiers_of_frigate_keep_every_event(tmp_path, alarms):
     with Mosquitto(tmp_path / "broker") as broker, \
          MqttListener(broker.port, "frigate/#") as listener:
         sink = {"type": "mqtt", "form": "frigate", "url": f"mqtt://127.0.0.1:{broker.port}"}
-        with RunningSite(tmp_path / "site", [synthetic("line-1", 3, fps=5)], alarms, [sink]):
+        # At the shape that other tests take, for speed, boards of this size give few tracks.
+        with RunningSite(tmp_path / "site", [synthetic("line-1", 3, fps=5)], alarms, [sink],
+                         model={"shapes": ["640x480"]}):
             wait_until(lambda: listener.objects("frigate/events"), "an event")
             if alarms:
                 wait_until(lambda: any(one["after"]["has_clip"]

@@ -23,7 +23,7 @@ namespace json = boost::json;
 constexpr std::size_t kNamesMax = 1024;
 constexpr std::array<std::string_view, 4> kKeys = {"cameras", "fps", "type", "width"};
 
-Error invalid(std::string message) {
+Error bad_watch(std::string message) {
   return {ErrorCode::kInvalidArgument, "watch: " + std::move(message)};
 }
 
@@ -39,12 +39,12 @@ Result<void> read_cameras(ViewWish& wish, const json::value& value) {
     wish.all = true;
     return {};
   }
-  if (!value.is_array()) return invalid("cameras: expected \"*\" or a list of names");
+  if (!value.is_array()) return bad_watch("cameras: expected \"*\" or a list of names");
   if (value.get_array().size() > kNamesMax) {
-    return invalid(fmt::format("cameras: at most {} names", kNamesMax));
+    return bad_watch(fmt::format("cameras: at most {} names", kNamesMax));
   }
   for (const json::value& name : value.get_array()) {
-    if (!name.is_string()) return invalid("cameras: expected \"*\" or a list of names");
+    if (!name.is_string()) return bad_watch("cameras: expected \"*\" or a list of names");
     wish.cameras.emplace_back(name.get_string());
   }
   return {};
@@ -60,9 +60,9 @@ Result<void> read_member(ViewWish& wish, std::string_view key, const json::value
     const std::optional<double> number = number_of(value);
     const Result<void> set =
         key == "width" ? set_view_width(wish, number) : set_view_fps(wish, number);
-    return set ? set : Result<void>(invalid(set.error().message));
+    return set ? set : Result<void>(bad_watch(set.error().message));
   }
-  return invalid(fmt::format("unknown key '{}'{}", key.substr(0, 64),
+  return bad_watch(fmt::format("unknown key '{}'{}", key.substr(0, 64),
                              suggestion(key.substr(0, 64), kKeys)));
 }
 

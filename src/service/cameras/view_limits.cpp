@@ -6,12 +6,11 @@
 #include <cmath>
 #include <vector>
 
+#include "core/invalid.h"
 #include "core/suggest.h"
 
 namespace shoal {
 namespace {
-
-Error invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
 
 std::optional<double> number_of(std::string_view text) {
   double value = 0;

@@ -6,6 +6,7 @@
 
 #include <sstream>
 
+#include "core/letters.h"
 #include "core/private_file.h"
 #include "core/read_file.h"
 #include "service/http/request_head.h"
@@ -14,13 +15,6 @@ namespace shoal {
 namespace {
 
 constexpr std::size_t kFileBytesMax = std::size_t{16} << 20;
-
-int hex_digit(char letter) {
-  if (letter >= '0' && letter <= '9') return letter - '0';
-  if (letter >= 'a' && letter <= 'f') return letter - 'a' + 10;
-  if (letter >= 'A' && letter <= 'F') return letter - 'A' + 10;
-  return -1;
-}
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/check.h"
+#include "core/letters.h"
 
 namespace shoal {
 namespace {
@@ -18,13 +19,6 @@ constexpr int kLevel = 1;
 
 Error bad_chunk(std::string message) {
   return {ErrorCode::kCorruptInput, "chunked body: " + std::move(message)};
-}
-
-int hex_digit(char letter) {
-  if (letter >= '0' && letter <= '9') return letter - '0';
-  if (letter >= 'a' && letter <= 'f') return letter - 'a' + 10;
-  if (letter >= 'A' && letter <= 'F') return letter - 'A' + 10;
-  return -1;
 }
 
 // Fields that say where a message ends or who gets it come too late in a trailer (RFC 9110 6.5.1);

@@ -5,15 +5,10 @@
 
 #include "service/http/request_head.h"
 
+#include "core/letters.h"
+
 namespace shoal {
 namespace {
-
-int hex_digit(char letter) {
-  if (letter >= '0' && letter <= '9') return letter - '0';
-  if (letter >= 'a' && letter <= 'f') return letter - 'a' + 10;
-  if (letter >= 'A' && letter <= 'F') return letter - 'A' + 10;
-  return -1;
-}
 
 bool is_control(char letter) {
   const auto byte = static_cast<unsigned char>(letter);

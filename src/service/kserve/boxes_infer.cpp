@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/json_text.h"
+#include "core/invalid.h"
 #include "pipeline/answer_text.h"
 #include "service/kserve/infer.h"
 #include "service/rest/base64.h"
@@ -14,10 +15,6 @@ namespace shoal {
 namespace {
 
 constexpr std::int64_t kSideMax = 65'535;  // as PictureLimits
-
-Error invalid(std::string message) {
-  return Error{ErrorCode::kInvalidArgument, std::move(message)};
-}
 
 Error wrong_shape(const InputTensor& input, std::size_t items_max) {
   return invalid(fmt::format("input image: {} [{}]; expected BYTES [n] or [n, 1] with picture "

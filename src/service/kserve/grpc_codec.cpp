@@ -9,16 +9,14 @@
 #include <unordered_set>
 #include <utility>
 
+#include "core/invalid.h"
+
 namespace shoal {
 namespace {
 
 using inference::InferParameter;
 using inference::InferTensorContents;
 using inference::ModelInferRequest;
-
-Error invalid(std::string message) {
-  return Error{ErrorCode::kInvalidArgument, std::move(message)};
-}
 
 template <typename Map>
 Result<Parameters> read_parameters(const Map& map) {

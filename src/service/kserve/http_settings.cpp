@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "core/invalid.h"
+
 namespace shoal {
 namespace {
 
@@ -15,10 +17,6 @@ namespace json = boost::json;
 
 constexpr std::size_t kSettingsMax = std::size_t{16} << 10;  // read on a thread of the server
 constexpr std::size_t kLoadMax = std::size_t{4} << 20;       // with a whole configuration
-
-Error invalid(std::string message) {
-  return Error{ErrorCode::kInvalidArgument, std::move(message)};
-}
 
 Result<json::object> read_object(std::string_view body, std::size_t most) {
   if (body.empty()) return json::object();

@@ -13,15 +13,12 @@
 #include <utility>
 #include <vector>
 
+#include "core/invalid.h"
 #include "service/kserve/json_data.h"
 #include "service/kserve/json_literals.h"
 
 namespace shoal {
 namespace {
-
-Error invalid(std::string message) {
-  return Error{ErrorCode::kInvalidArgument, std::move(message)};
-}
 
 struct ReadInput {
   std::string name;

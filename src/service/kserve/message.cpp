@@ -8,15 +8,13 @@
 #include <cstring>
 #include <limits>
 
+#include "core/invalid.h"
+
 namespace shoal {
 
 static_assert(std::endian::native == std::endian::little, "tensors travel little-endian");
 
 namespace {
-
-Error invalid(std::string message) {
-  return Error{ErrorCode::kInvalidArgument, std::move(message)};
-}
 
 Result<std::int64_t> integer_of(std::string_view name, const ParameterValue& value,
                                 std::int64_t most) {

@@ -14,6 +14,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "core/invalid.h"
 #include "core/read_file.h"
 #include "service/kserve/model_access.h"
 
@@ -24,10 +25,6 @@ namespace pb = google::protobuf;
 using inference::ModelConfig;
 
 constexpr int kDepthMax = 64;
-
-Error invalid(std::string message) {
-  return Error{ErrorCode::kInvalidArgument, std::move(message)};
-}
 
 // Protobuf's parsers recurse on brackets, also in fields that they skip. Counted outside of quoted
 // text and comments; a text that is no configuration may be refused for another reason, later.

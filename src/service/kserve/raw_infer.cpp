@@ -7,12 +7,10 @@
 
 #include "service/kserve/infer.h"
 
+#include "core/invalid.h"
+
 namespace shoal {
 namespace {
-
-Error invalid(std::string message) {
-  return Error{ErrorCode::kInvalidArgument, std::move(message)};
-}
 
 std::string shape_text(std::span<const std::int64_t> shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));

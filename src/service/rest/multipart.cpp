@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/letters.h"
 #include "service/rest/extended_value.h"
 
 namespace shoal {
@@ -15,7 +16,7 @@ namespace {
 constexpr std::size_t kBoundaryMax = 70;
 constexpr std::string_view kBlanks = " \t";
 
-Error invalid(std::string message) {
+Error bad_form(std::string message) {
   return {ErrorCode::kInvalidArgument, "multipart: " + std::move(message)};
 }
 
@@ -23,14 +24,6 @@ std::string_view trimmed(std::string_view text) {
   const auto first = text.find_first_not_of(kBlanks);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
 }
 
 // memmem: glibc's is linear, and several times faster than string_view::find.
@@ -82,7 +75,7 @@ bool next_parameter(std::string_view& rest, std::string& name, std::string& valu
 Result<void> read_disposition(std::string_view value, FormPart& part, bool& named) {
   const auto type_end = std::min(value.find(';'), value.size());
   if (lower(trimmed(value.substr(0, type_end))) != "form-data") {
-    return invalid("a part's Content-Disposition is not form-data");
+    return bad_form("a part's Content-Disposition is not form-data");
   }
   std::string_view rest = value.substr(type_end);
   std::string key;
@@ -100,7 +93,7 @@ Result<void> read_disposition(std::string_view value, FormPart& part, bool& name
   }
   // What can say every letter goes before what clients write for those who cannot read it.
   if (auto whole = extended.text()) part.filename = std::move(whole);
-  if (!trimmed(rest).empty()) return invalid("a part's Content-Disposition cannot be read");
+  if (!trimmed(rest).empty()) return bad_form("a part's Content-Disposition cannot be read");
   return {};
 }
 
@@ -113,7 +106,7 @@ Result<void> read_header(std::string_view header, FormPart& part, std::size_t in
     header.remove_prefix(std::min(header.size(), end + 2));
     const auto colon = line.find(':');
     if (colon == std::string_view::npos || colon == 0) {
-      return invalid(fmt::format("part {} has a header line without a name", index));
+      return bad_form(fmt::format("part {} has a header line without a name", index));
     }
     const std::string name = lower(trimmed(line.substr(0, colon)));
     const std::string_view value = trimmed(line.substr(colon + 1));
@@ -131,7 +124,7 @@ Result<void> read_header(std::string_view header, FormPart& part, std::size_t in
     }
   }
   if (named) return {};
-  return invalid(fmt::format("part {} has no Content-Disposition with a name", index));
+  return bad_form(fmt::format("part {} has no Content-Disposition with a name", index));
 }
 
 // Behind a boundary: "--" closes, blanks and CRLF open the next part. What follows is `rest`.
@@ -172,25 +165,25 @@ Result<std::string> multipart_boundary(std::string_view content_type) {
         "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'()+_,-./:=? ";
     if (value.empty() || value.size() > kBoundaryMax || value.back() == ' ' ||
         value.find_first_not_of(kAllowed) != std::string::npos) {
-      return invalid("the Content-Type's boundary is not 1 to 70 characters as RFC 2046 allows");
+      return bad_form("the Content-Type's boundary is not 1 to 70 characters as RFC 2046 allows");
     }
     return value;
   }
-  return invalid("the Content-Type has no boundary");
+  return bad_form("the Content-Type has no boundary");
 }
 
 Result<std::vector<FormPart>> parse_form(std::string_view body, std::string_view boundary,
                                          const FormLimits& limits) {
   const std::string delimiter = fmt::format("\r\n--{}", boundary);
   const auto first = behind_preamble(body, delimiter);
-  if (!first) return invalid("the body does not hold the Content-Type's boundary");
+  if (!first) return bad_form("the body does not hold the Content-Type's boundary");
   std::string_view rest = *first;
   std::vector<FormPart> parts;
   while (true) {
     const Behind behind = behind_boundary(rest);
     if (behind == Behind::kClosed) return parts;
     if (behind == Behind::kNeither) {
-      return invalid(fmt::format("a boundary is followed by text before part {}", parts.size()));
+      return bad_form(fmt::format("a boundary is followed by text before part {}", parts.size()));
     }
     if (parts.size() == limits.parts_max) {
       return Error{ErrorCode::kOutOfMemory,
@@ -203,7 +196,7 @@ Result<std::vector<FormPart>> parse_form(std::string_view body, std::string_view
             : find_bytes(rest.substr(0, limits.part_header_max + 4), "\r\n\r\n");
     if (header_end == std::string_view::npos) {
       if (rest.size() <= limits.part_header_max) {
-        return invalid(fmt::format("part {} ends within its header", parts.size()));
+        return bad_form(fmt::format("part {} ends within its header", parts.size()));
       }
       return Error{ErrorCode::kOutOfMemory,
                    fmt::format("multipart: part {} has more than {} bytes of header",
@@ -215,7 +208,7 @@ Result<std::vector<FormPart>> parse_form(std::string_view body, std::string_view
     rest.remove_prefix(header_end + (header_end == 0 ? 0 : 2));
     const auto end = find_bytes(rest, delimiter);
     if (end == std::string_view::npos) {
-      return invalid(fmt::format("part {} ('{}') ends without a boundary: the body was cut",
+      return bad_form(fmt::format("part {} ('{}') ends without a boundary: the body was cut",
                                  parts.size(), part.name));
     }
     part.body = end < 2 ? std::string_view() : rest.substr(2, end - 2);

@@ -21,7 +21,7 @@ namespace json = boost::json;
 constexpr std::size_t kDataUrlHeadMax = 256;  // "data:image/png;base64,"
 constexpr std::size_t kKeyShown = 32;
 
-Error invalid(std::string message) {
+Error bad_json(std::string message) {
   return {ErrorCode::kInvalidArgument, "JSON: " + std::move(message)};
 }
 
@@ -107,7 +107,7 @@ struct PictureJsonHandler {
     return false;
   }
   bool not_a_picture(json::error_code& code, std::string_view found) {
-    return stop(code, invalid(fmt::format("found {} where {} was expected", found, expected())));
+    return stop(code, bad_json(fmt::format("found {} where {} was expected", found, expected())));
   }
   [[nodiscard]] std::string_view expected() const {
     if (depth == 0) return "one object";
@@ -141,11 +141,11 @@ struct PictureJsonHandler {
     on_key_part(text, size, code);
     const std::string name = std::exchange(key_text, {});
     if (name != "image" && name != "images") {
-      return stop(code, invalid(fmt::format("unknown field '{}'; expected 'image' or 'images' "
+      return stop(code, bad_json(fmt::format("unknown field '{}'; expected 'image' or 'images' "
                                             "(options stand in the query)", name)));
     }
     if (!key.empty()) {
-      return stop(code, invalid(fmt::format("'{}' beside '{}'; expected one of them, once", name,
+      return stop(code, bad_json(fmt::format("'{}' beside '{}'; expected one of them, once", name,
                                             key)));
     }
     key = name;
@@ -213,11 +213,11 @@ Result<JsonPictures> parse_picture_json(std::string_view body, std::size_t pictu
     const std::size_t read = parser.write_some(false, body.data(), body.size(), code);
     PictureJsonHandler& handler = parser.handler();
     if (handler.error) return *std::move(handler.error);
-    if (code) return invalid(fmt::format("{} at byte {}", code.message(), read));
-    if (read < body.size()) return invalid(fmt::format("more text behind the object, at byte {}",
+    if (code) return bad_json(fmt::format("{} at byte {}", code.message(), read));
+    if (read < body.size()) return bad_json(fmt::format("more text behind the object, at byte {}",
                                                        read));
-    if (handler.key.empty()) return invalid("neither 'image' nor 'images'");
-    if (handler.result.pictures.empty()) return invalid("'images' is an empty list");
+    if (handler.key.empty()) return bad_json("neither 'image' nor 'images'");
+    if (handler.result.pictures.empty()) return bad_json("'images' is an empty list");
     return std::move(handler.result);
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::kUnavailable,
